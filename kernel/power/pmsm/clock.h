@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A clock for when timekeeping is suspended: it only reads.
+ */
+#ifndef _PMSM_CLOCK_H
+#define _PMSM_CLOCK_H
+
+#include <linux/math64.h>
+#include <linux/types.h>
+
+#include <asm/msr.h>
+#include <asm/tsc.h>
+
+#include "session.h"
+
+/**
+ * pmsm_clock - nanoseconds on this machine
+ *
+ * Counts from the machine's reset, so differences mean something only between
+ * two readings on one machine.  Any context.
+ */
+static inline u64 pmsm_clock(void)
+{
+	return mul_u64_u64_div_u64(rdtsc_ordered(), PMSM_NS_PER_MS, tsc_khz);
+}
+
+/**
+ * pmsm_clock_works - whether pmsm_clock() does
+ */
+static inline bool pmsm_clock_works(void)
+{
+	return tsc_khz != 0;
+}
+
+#endif /* _PMSM_CLOCK_H */

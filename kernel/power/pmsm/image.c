@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which page frames are the image, and walking them as runs.
+ */
+
+#include <linux/bitmap.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/slab.h>
+
+#include "../power.h"
+#include "image.h"
+
+/**
+ * pmsm_image_alloc - get memory for the map of the image
+ * @image: The image.
+ *
+ * One bit for each page frame: 32 KiB for each GiB.  May sleep.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int pmsm_image_alloc(struct pmsm_image *image)
+{
+	image->max_pfn = max_pfn;
+	image->nr_pages = 0;
+	image->map = kvzalloc(BITS_TO_LONGS(image->max_pfn) * sizeof(long),
+			      GFP_KERNEL);
+	return image->map ? 0 : -ENOMEM;
+}
+
+/**
+ * pmsm_image_free - free the map
+ * @image: The image.
+ */
+void pmsm_image_free(struct pmsm_image *image)
+{
+	kvfree(image->map);
+	image->map = NULL;
+}
+
+/**
+ * pmsm_image_extra_pages - memory that the map takes
+ * @image: The image.
+ *
+ * Return: pages.
+ */
+unsigned long pmsm_image_extra_pages(const struct pmsm_image *image)
+{
+	return DIV_ROUND_UP(BITS_TO_LONGS(image->max_pfn) * sizeof(long),
+			    PAGE_SIZE);
+}
+
+/**
+ * pmsm_image_scan - find the page frames of the image
+ * @image: The image.
+ *
+ * Call with interrupts off and devices stopped.  The bitmaps of
+ * kernel/power/snapshot.c and @image->map are part of the image themselves, so
+ * they are written here, before anything is sent, and not again.
+ */
+void pmsm_image_scan(struct pmsm_image *image)
+{
+	struct zone *zone;
+	unsigned long pfn;
+
+	swsusp_mark_free_pages();
+	bitmap_zero(image->map, image->max_pfn);
+	image->nr_pages = 0;
+
+	for_each_populated_zone(zone) {
+		unsigned long end = min(zone_end_pfn(zone), image->max_pfn);
+
+		for (pfn = zone->zone_start_pfn; pfn < end; pfn++) {
+			if (!swsusp_pfn_saveable(zone, pfn))
+				continue;
+			__set_bit(pfn, image->map);
+			image->nr_pages++;
+		}
+	}
+}
+
+/**
+ * pmsm_image_run - find consecutive page frames of the image
+ * @image: The image.
+ * @from: Page frame number to start looking at.
+ *
+ * Return: the first run at or after @from, or one of no frames at the end.
+ */
+struct pmsm_run pmsm_image_run(const struct pmsm_image *image,
+			       unsigned long from)
+{
+	struct pmsm_run run;
+
+	run.pfn = find_next_bit(image->map, image->max_pfn, from);
+	run.nr = find_next_zero_bit(image->map, image->max_pfn, run.pfn) -
+		 run.pfn;
+	return run;
+}

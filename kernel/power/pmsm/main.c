@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Physical machine state migration: what the operator sees of it.
+ *
+ * After "Physical Machine State Migration" by Chiang, Lu and Chiueh
+ * (ICPADS 2011).  Documentation/admin-guide/pm/pmsm.rst says how to use it.
+ */
+
+#include <linux/console.h>
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/init.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/printk.h>
+#include <linux/suspend.h>
+#include <linux/sysfs.h>
+
+#include "../power.h"
+#include "clock.h"
+#include "pmsm.h"
+
+#define PMSM_TIMEOUT_S		10
+#define PMSM_SECONDS_MAX	86400U
+
+static char *listen;
+module_param(listen, charp, 0444);
+MODULE_PARM_DESC(listen, "NIC[,wait=SECONDS][,timeout=SECONDS]: wait at boot for a machine to move here");
+
+static struct pmsm_settings settings = {
+	.peer = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+	.timeout_ms = PMSM_TIMEOUT_S * 1000,
+};
+static DEFINE_MUTEX(settings_mutex);
+
+/**
+ * pmsm_listen_nic - the NIC that pmsm.listen= names
+ *
+ * For a driver that takes its NIC at boot.
+ *
+ * Return: a name such as "0000:00:04.0", or "".
+ */
+const char *pmsm_listen_nic(void)
+{
+	static char nic[sizeof(settings.nic)];
+
+	if (listen)
+		strscpy(nic, listen);
+	nic[strcspn(nic, ",")] = '\0';
+	return nic;
+}
+EXPORT_SYMBOL_GPL(pmsm_listen_nic);
+
+/**
+ * pmsm_explain_missing_nic - say why there is no such transfer NIC
+ * @name: What the operator asked for.
+ */
+void pmsm_explain_missing_nic(const char *name)
+{
+	struct device *dev = NULL;
+
+	if (!*name) {
+		pr_err("there is no transfer NIC: give one to a pmsm driver, such as pmsm_virtio_net.nic=0000:00:04.0\n");
+		return;
+	}
+	if (IS_ENABLED(CONFIG_PCI))
+		dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
+	if (!dev) {
+		pr_err("there is no NIC %s\n", name);
+		return;
+	}
+	if (dev->driver)
+		pr_err("NIC %s is bound to the driver %s: unbind it and give it to a pmsm driver (driver_override)\n",
+		       name, dev->driver->name);
+	else
+		pr_err("NIC %s has no pmsm driver: is it configured, and does it know this NIC?\n",
+		       name);
+	put_device(dev);
+}
+
+static int parse_seconds(const char *what, const char *text, unsigned int *ms)
+{
+	unsigned int seconds;
+
+	if (kstrtouint(text, 10, &seconds) || seconds > PMSM_SECONDS_MAX) {
+		pr_err("%s=%s is not a number of seconds up to %u\n", what, text,
+		       PMSM_SECONDS_MAX);
+		return -EINVAL;
+	}
+	*ms = seconds * 1000;
+	return 0;
+}
+
+static int parse_timeout(const char *text, unsigned int *ms)
+{
+	int error = parse_seconds("timeout", text, ms);
+
+	if (!error && !*ms) {
+		pr_err("timeout=%s: must be at least 1 second\n", text);
+		error = -EINVAL;
+	}
+	return error;
+}
+
+/**
+ * pmsm_parse_listen - read what pmsm.listen= says
+ * @text: NIC[,wait=SECONDS][,timeout=SECONDS], modified.
+ * @s: Where to put it.
+ *
+ * Return: 0, or -EINVAL after a message that names the part it is about.
+ */
+int pmsm_parse_listen(char *text, struct pmsm_settings *s)
+{
+	char *part = strsep(&text, ",");
+	int error = 0;
+
+	if (strscpy(s->nic, part) < 0) {
+		pr_err("listen: \"%s\" is too long for the name of a NIC\n", part);
+		return -EINVAL;
+	}
+	while (!error && (part = strsep(&text, ","))) {
+		if (str_has_prefix(part, "wait=")) {
+			error = parse_seconds("wait", part + 5, &s->listen_ms);
+		} else if (str_has_prefix(part, "timeout=")) {
+			error = parse_timeout(part + 8, &s->timeout_ms);
+		} else {
+			pr_err("listen: unknown setting \"%s\": there are wait=SECONDS and timeout=SECONDS\n",
+			       part);
+			error = -EINVAL;
+		}
+	}
+	return error;
+}
+
+static int check_able(void)
+{
+	if (!hibernation_available()) {
+		pr_err("hibernation is not available (nohibernate, lockdown or secret memory), so this machine cannot move\n");
+		return -EPERM;
+	}
+	if (!pmsm_clock_works()) {
+		pr_err("this machine has no usable time stamp counter\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void get_settings(struct pmsm_settings *s)
+{
+	mutex_lock(&settings_mutex);
+	*s = settings;
+	mutex_unlock(&settings_mutex);
+}
+
+/*
+ * Both consoles must be able to speak while devices are stopped: one shows
+ * progress, the other may have to say that it is in doubt.
+ */
+static bool keep_console(bool keep)
+{
+	bool before = console_suspend_enabled;
+
+	console_suspend_enabled = keep;
+	return before;
+}
+
+/**
+ * pmsm_migrate - move this machine
+ *
+ * For a write of "pmsm" to /sys/power/state.
+ *
+ * Return: 0 on the target, a negative errno after a message on the source.
+ */
+int pmsm_migrate(void)
+{
+	struct pmsm_settings s;
+	bool console;
+	int error = check_able();
+
+	if (error)
+		return error;
+	get_settings(&s);
+	console = keep_console(false);
+	error = pmsm_source_migrate(&s);
+	keep_console(console);
+	return error;
+}
+
+static int start_listening(const char *text)
+{
+	struct pmsm_settings s;
+	char *copy;
+	bool console;
+	int error = check_able();
+
+	if (error)
+		return error;
+	copy = kstrdup(text, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	get_settings(&s);
+	error = pmsm_parse_listen(strim(copy), &s);
+	if (!error) {
+		console = keep_console(false);
+		error = pmsm_target_listen(&s);
+		keep_console(console);
+	}
+	kfree(copy);
+	return error;
+}
+
+static ssize_t listen_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	int error = start_listening(buf);
+
+	return error ? error : count;
+}
+
+static struct kobj_attribute listen_attr = __ATTR_WO(listen);
+
+static ssize_t nic_show(struct kobject *kobj, struct kobj_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%s\n", settings.nic);
+}
+
+static ssize_t nic_store(struct kobject *kobj, struct kobj_attribute *attr,
+			 const char *buf, size_t count)
+{
+	char name[sizeof(settings.nic)];
+
+	if (strscpy(name, buf) < 0)
+		return -EINVAL;
+	mutex_lock(&settings_mutex);
+	strscpy(settings.nic, strim(name));
+	mutex_unlock(&settings_mutex);
+	return count;
+}
+
+static struct kobj_attribute nic_attr = __ATTR_RW(nic);
+
+static ssize_t nics_show(struct kobject *kobj, struct kobj_attribute *attr,
+			 char *buf)
+{
+	return pmsm_links_show(buf);
+}
+
+static struct kobj_attribute nics_attr = __ATTR_RO(nics);
+
+static ssize_t target_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%pM\n", settings.peer);
+}
+
+static ssize_t target_store(struct kobject *kobj, struct kobj_attribute *attr,
+			    const char *buf, size_t count)
+{
+	char text[24];
+	u8 peer[ETH_ALEN];
+
+	if (strscpy(text, buf) < 0 || !mac_pton(strim(text), peer) ||
+	    is_zero_ether_addr(peer)) {
+		pr_err("target: \"%.24s\" is not an Ethernet address\n", buf);
+		return -EINVAL;
+	}
+	mutex_lock(&settings_mutex);
+	ether_addr_copy(settings.peer, peer);
+	mutex_unlock(&settings_mutex);
+	return count;
+}
+
+static struct kobj_attribute target_attr = __ATTR_RW(target);
+
+static ssize_t timeout_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%u\n", settings.timeout_ms / 1000);
+}
+
+static ssize_t timeout_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	char text[16];
+	unsigned int ms;
+
+	if (strscpy(text, buf) < 0 || parse_timeout(strim(text), &ms))
+		return -EINVAL;
+	mutex_lock(&settings_mutex);
+	settings.timeout_ms = ms;
+	mutex_unlock(&settings_mutex);
+	return count;
+}
+
+static struct kobj_attribute timeout_attr = __ATTR_RW(timeout);
+
+static ssize_t blast_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	struct pmsm_settings s;
+	unsigned int mib;
+	int error;
+
+	if (kstrtouint(buf, 10, &mib) || !mib)
+		return -EINVAL;
+	get_settings(&s);
+	error = pmsm_blast(&s, mib);
+	return error ? error : count;
+}
+
+static struct kobj_attribute blast_attr = __ATTR_WO(blast);
+
+static struct attribute *pmsm_attrs[] = {
+	&listen_attr.attr,
+	&nic_attr.attr,
+	&nics_attr.attr,
+	&target_attr.attr,
+	&timeout_attr.attr,
+	&blast_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group pmsm_group = {
+	.name = "pmsm",
+	.attrs = pmsm_attrs,
+};
+
+static int __init pmsm_init(void)
+{
+	return sysfs_create_group(power_kobj, &pmsm_group);
+}
+/* power_kobj comes with core_initcall() */
+postcore_initcall(pmsm_init);
+
+static int __init pmsm_listen_at_boot(void)
+{
+	if (listen)
+		start_listening(listen);
+	return 0;
+}
+/* All devices are there, and nothing has been mounted: as for software_resume() */
+late_initcall_sync(pmsm_listen_at_boot);

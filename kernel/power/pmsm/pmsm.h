@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the migration share.
+ */
+#ifndef _PMSM_PMSM_H
+#define _PMSM_PMSM_H
+
+#undef pr_fmt
+#define pr_fmt(fmt) "PM: pmsm: " fmt
+
+#include <linux/pmsm.h>
+#include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/types.h>
+
+#include "wire.h"
+
+/**
+ * struct pmsm_settings - what the operator has said
+ * @nic: Name of the transfer NIC, or "" for the only one.
+ * @peer: Source: the target's Ethernet address, broadcast for anybody.
+ * @timeout_ms: Give up when the other side is silent for so long.
+ * @listen_ms: Target: stop waiting for a source after so long, 0 for never.
+ */
+struct pmsm_settings {
+	char nic[32];
+	u8 peer[ETH_ALEN];
+	unsigned int timeout_ms;
+	unsigned int listen_ms;
+};
+
+#define PMSM_HANDOVER_MAGIC	0x504d534d5f4f4b21ULL
+
+/**
+ * struct pmsm_handover - what the target tells the machine that it becomes
+ * @magic: %PMSM_HANDOVER_MAGIC.
+ * @session: Which migration this was.
+ * @commit: The source's account.
+ * @data_pages: Pages that came as contents.
+ * @zero_pages: Pages that came as runs of zeroes.
+ * @conflicts: Pages that could not go straight into their frames.
+ * @decided: pmsm_clock() of the target when it knew that it may go.
+ *
+ * One page of the source's memory that is not part of its image.
+ */
+struct pmsm_handover {
+	u64 magic;
+	u64 session;
+	struct pmsm_wire_commit commit;
+	u64 data_pages;
+	u64 zero_pages;
+	u64 conflicts;
+	u64 decided;
+};
+
+/* main.c */
+void pmsm_explain_missing_nic(const char *name);
+int pmsm_parse_listen(char *text, struct pmsm_settings *settings);
+
+/* link.c */
+struct pmsm_link *pmsm_link_get(const char *name);
+void pmsm_link_put(struct pmsm_link *link);
+ssize_t pmsm_links_show(char *buf);
+
+/* link_fault.c */
+#ifdef CONFIG_PMSM_LINK_FAULT
+struct pmsm_link *pmsm_fault_wrap(struct pmsm_link *inner);
+struct pmsm_link *pmsm_fault_unwrap(struct pmsm_link *link);
+#else
+static inline struct pmsm_link *pmsm_fault_wrap(struct pmsm_link *inner)
+{
+	return inner;
+}
+
+static inline struct pmsm_link *pmsm_fault_unwrap(struct pmsm_link *link)
+{
+	return link;
+}
+#endif
+
+/* nosave.c */
+unsigned long pmsm_nosave_forbid(void);
+
+/* source.c */
+int pmsm_source_migrate(const struct pmsm_settings *settings);
+
+/* target.c */
+int pmsm_target_listen(const struct pmsm_settings *settings);
+
+/* blast.c */
+int pmsm_blast(const struct pmsm_settings *settings, unsigned int mib);
+bool pmsm_blast_hear(const struct pmsm_frame *frame, unsigned int len);
+bool pmsm_blast_busy(void);
+void pmsm_blast_answer(struct pmsm_link *link, const struct pmsm_frame *frame);
+
+/* report.c */
+void pmsm_report_restored(void);
+void pmsm_report(const struct pmsm_handover *handover);
+
+/* A session number; zero is nobody's */
+static inline u64 pmsm_random_id(void)
+{
+	return get_random_u64() | 1;
+}
+
+#endif /* _PMSM_PMSM_H */

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reliable, ordered, checked messages over a lossy link.
+ *
+ * A sliding window with selective acknowledgements (as RFC 2018 has them for
+ * TCP) and a retransmission timer after RFC 6298.  There is no congestion
+ * control: the link is dedicated, and nobody else queues on it.
+ *
+ * Everything here may run while the machine's own memory is being sent, so
+ * this file allocates nothing, prints nothing, takes no lock and keeps all its
+ * state in struct pmsm_session.  The caller tells it the time.
+ */
+
+#include <linux/crc32c.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/pmsm.h>
+#include <linux/string.h>
+
+#include "session.h"
+
+/* Acknowledge at the latest after so many frames */
+#define PMSM_ACK_EVERY		16
+/* Later arrivals that make a missing frame look lost rather than late */
+#define PMSM_REORDER		3
+/* Frames sent again at one look at the timers, so that a dead link stays calm */
+#define PMSM_RETRANSMIT_BURST	32
+
+#define PMSM_RTO_MIN		(20 * PMSM_NS_PER_MS)
+#define PMSM_RTO_MAX		(500 * PMSM_NS_PER_MS)
+#define PMSM_RTO_START		(50 * PMSM_NS_PER_MS)
+#define PMSM_TIMER_TICK		(2 * PMSM_NS_PER_MS)
+
+/* Sequence numbers wrap, so "before" is a matter of the shorter way round */
+static bool seq_before(u32 a, u32 b)
+{
+	return (s32)(a - b) < 0;
+}
+
+/**
+ * pmsm_frame_crc - CRC32C of a frame
+ * @frame: The frame.  Its length field must have been checked.
+ *
+ * Return: the checksum that belongs into the frame's crc field.
+ */
+u32 pmsm_frame_crc(const struct pmsm_frame *frame)
+{
+	const unsigned int head = offsetof(struct pmsm_frame, crc);
+	const unsigned int tail = head + sizeof(frame->crc);
+	const u8 *bytes = (const u8 *)frame;
+	const __be32 zero = 0;
+	u32 crc = ~0U;
+
+	crc = crc32c(crc, bytes + PMSM_CRC_START, head - PMSM_CRC_START);
+	crc = crc32c(crc, &zero, sizeof(zero));
+	crc = crc32c(crc, bytes + tail,
+		     sizeof(*frame) - tail + be16_to_cpu(frame->len));
+	return ~crc;
+}
+
+/**
+ * pmsm_frame_check - look at a frame from the wire before anything else does
+ * @frame: Its first byte.
+ * @len: How many bytes there are.
+ *
+ * Return: what is wrong with it, or %PMSM_FRAME_GOOD.
+ */
+enum pmsm_frame_check pmsm_frame_check(const struct pmsm_frame *frame,
+				       unsigned int len)
+{
+	if (len < sizeof(*frame) ||
+	    frame->ethertype != cpu_to_be16(PMSM_ETHERTYPE) ||
+	    frame->magic != cpu_to_be32(PMSM_MAGIC))
+		return PMSM_FRAME_FOREIGN;
+	if (frame->version != PMSM_VERSION)
+		return PMSM_FRAME_VERSION;
+	/* Longer is fine: Ethernet pads short frames */
+	if (be16_to_cpu(frame->len) > len - sizeof(*frame))
+		return PMSM_FRAME_DAMAGED;
+	if (be32_to_cpu(frame->crc) != pmsm_frame_crc(frame))
+		return PMSM_FRAME_DAMAGED;
+	return PMSM_FRAME_GOOD;
+}
+
+/**
+ * pmsm_frame_reason - take the peer's words out of a REFUSE or RESET
+ * @frame: A frame that pmsm_frame_check() found good.
+ * @code: Where to put its error as a negative errno.
+ * @text: Where to put its text, made printable and terminated.
+ * @size: Room there in bytes.
+ */
+void pmsm_frame_reason(const struct pmsm_frame *frame, int *code, char *text,
+		       unsigned int size)
+{
+	const struct pmsm_wire_reason *reason = (const void *)frame->payload;
+	unsigned int len = be16_to_cpu(frame->len);
+	unsigned int i;
+	u32 errno_sent;
+
+	*code = -ECONNREFUSED;
+	text[0] = '\0';
+	if (len < sizeof(*reason))
+		return;
+
+	errno_sent = be32_to_cpu(reason->code);
+	if (errno_sent > 0 && errno_sent < 512)
+		*code = -(int)errno_sent;
+
+	len = min_t(unsigned int, len - sizeof(*reason), size - 1);
+	for (i = 0; i < len; i++)
+		text[i] = reason->text[i] >= ' ' && reason->text[i] <= '~' ?
+			  reason->text[i] : '?';
+	text[len] = '\0';
+}
+
+/**
+ * pmsm_session_hold_size - memory that a session needs for early frames
+ * @link: The link, open.
+ * @rx_window: Frames it is ready to hold.
+ *
+ * Return: bytes.
+ */
+size_t pmsm_session_hold_size(const struct pmsm_link *link, u32 rx_window)
+{
+	return (size_t)rx_window * link->frame_size;
+}
+
+/**
+ * pmsm_session_init - start a conversation
+ * @s: The session, in memory that the image leaves out.
+ * @link: The link, open.
+ * @id: Session number.
+ * @rx_window: Frames that this side can hold, a power of two, at most
+ *	%PMSM_WINDOW_MAX.
+ * @hold: pmsm_session_hold_size() bytes for them.
+ *
+ * The caller sets @deliver, @ctx, @peer and @timeout afterwards.
+ */
+void pmsm_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
+		       u32 rx_window, u8 *hold)
+{
+	memset(s, 0, sizeof(*s));
+	s->link = link;
+	s->id = id;
+	s->rx_window = rx_window;
+	s->hold = hold;
+	s->frame_size = link->frame_size;
+	/* A power of two, or slots would jump when sequence numbers wrap */
+	s->tx_window = rounddown_pow_of_two(min_t(u32, PMSM_WINDOW_MAX,
+						  link->tx_slots -
+						  PMSM_LOOSE_SLOTS));
+	/* Until the peer says more, only the opening message may go */
+	s->peer_window = 1;
+}
+
+static struct pmsm_frame *tx_frame(struct pmsm_session *s, unsigned int slot)
+{
+	return s->link->ops->tx_buf(s->link, slot);
+}
+
+static void fill_header(struct pmsm_session *s, struct pmsm_frame *frame,
+			unsigned int type, unsigned int len, u32 seq)
+{
+	memcpy(frame->dst, s->peer, ETH_ALEN);
+	memcpy(frame->src, s->link->addr, ETH_ALEN);
+	frame->ethertype = cpu_to_be16(PMSM_ETHERTYPE);
+	frame->version = PMSM_VERSION;
+	frame->type = type;
+	frame->magic = cpu_to_be32(PMSM_MAGIC);
+	frame->len = cpu_to_be16(len);
+	frame->window = cpu_to_be16(s->rx_window);
+	frame->session = cpu_to_be64(s->id);
+	frame->seq = cpu_to_be32(seq);
+	frame->ack = cpu_to_be32(s->rx_next);
+	frame->pad = 0;
+	frame->crc = cpu_to_be32(pmsm_frame_crc(frame));
+}
+
+/**
+ * pmsm_session_reserve - get room for the next message
+ * @s: The session.
+ * @room: Where to put how many bytes the message may have.
+ *
+ * Return: the payload to fill, for pmsm_session_commit() to send, or NULL
+ * while the window is full or the device still holds the buffer.
+ */
+void *pmsm_session_reserve(struct pmsm_session *s, unsigned int *room)
+{
+	u32 slot = s->tx_next % s->tx_window;
+
+	if (s->tx_next - s->tx_una >= min(s->tx_window, s->peer_window))
+		return NULL;
+	if (!s->link->ops->tx_idle(s->link, slot))
+		return NULL;
+
+	*room = s->frame_size - sizeof(struct pmsm_frame);
+	return tx_frame(s, slot)->payload;
+}
+
+/**
+ * pmsm_session_commit - send the message that was reserved
+ * @s: The session.
+ * @type: Its type, below %PMSM_SEQUENCED.
+ * @len: Its length.
+ * @now: The time in ns.
+ * @crc: Where to put the checksum of the frame, or NULL.
+ *
+ * The message keeps being sent until the peer has it.
+ */
+void pmsm_session_commit(struct pmsm_session *s, unsigned int type,
+			 unsigned int len, u64 now, u32 *crc)
+{
+	u32 seq = s->tx_next++;
+	u32 slot = seq % s->tx_window;
+	struct pmsm_frame *frame = tx_frame(s, slot);
+	struct pmsm_tx *tx = &s->tx[slot];
+
+	fill_header(s, frame, type, len, seq);
+	if (crc)
+		*crc = be32_to_cpu(frame->crc);
+
+	/* Silence is only silence if somebody ought to answer */
+	if (seq == s->tx_una)
+		s->heard = now;
+
+	tx->sent = now;
+	tx->len = sizeof(*frame) + len;
+	tx->tries = 1;
+	tx->sacked = false;
+	s->stats.tx++;
+	s->link->ops->send(s->link, slot, tx->len);
+}
+
+/**
+ * pmsm_session_send_loose - send a message outside the sequence, once
+ * @s: The session.
+ * @type: Its type, above %PMSM_SEQUENCED.
+ * @payload: Its payload, or NULL for @len bytes of whatever the buffer holds.
+ * @len: Length of that.
+ *
+ * Return: false if no buffer is free right now.
+ */
+bool pmsm_session_send_loose(struct pmsm_session *s, unsigned int type,
+			     const void *payload, unsigned int len)
+{
+	unsigned int slot = s->tx_window + s->loose;
+	struct pmsm_frame *frame = tx_frame(s, slot);
+
+	if (!s->link->ops->tx_idle(s->link, slot))
+		return false;
+
+	if (payload)
+		memcpy(frame->payload, payload, len);
+	fill_header(s, frame, type, len, 0);
+	s->link->ops->send(s->link, slot, sizeof(*frame) + len);
+	s->loose = (s->loose + 1) % PMSM_LOOSE_SLOTS;
+	return true;
+}
+
+/**
+ * pmsm_session_send_reason - tell the peer why not, once
+ * @s: The session.
+ * @type: %PMSM_REFUSE or %PMSM_RESET.
+ * @error: Negative errno.
+ * @text: One line.
+ */
+void pmsm_session_send_reason(struct pmsm_session *s, unsigned int type,
+			      int error, const char *text)
+{
+	struct {
+		struct pmsm_wire_reason head;
+		char text[PMSM_REASON_LEN];
+	} __packed msg;
+	unsigned int len = min_t(unsigned int, strlen(text), PMSM_REASON_LEN);
+
+	msg.head.code = cpu_to_be32(-error);
+	memcpy(msg.text, text, len);
+	if (pmsm_session_send_loose(s, type, &msg, sizeof(msg.head) + len))
+		s->link->ops->kick(s->link);
+}
+
+static void send_ack(struct pmsm_session *s)
+{
+	struct pmsm_wire_sack sack = {};
+	u64 bits[PMSM_WINDOW_MAX / 64] = {};
+	unsigned int i;
+
+	for (i = 0; i + 1 < s->rx_window; i++)
+		if (s->held[(s->rx_next + 1 + i) % s->rx_window])
+			bits[i / 64] |= 1ULL << (i % 64);
+	for (i = 0; i < PMSM_WINDOW_MAX / 64; i++)
+		sack.bits[i] = cpu_to_be64(bits[i]);
+
+	if (!pmsm_session_send_loose(s, PMSM_ACK, &sack, sizeof(sack)))
+		return;
+	s->ack_due = 0;
+	s->ack_now = false;
+}
+
+/* RFC 6298, section 2; frames sent twice give no sample (Karn's algorithm) */
+static void sample_rtt(struct pmsm_session *s, u64 rtt)
+{
+	u64 deviation;
+
+	if (!s->srtt) {
+		s->srtt = max_t(u64, rtt, 1);
+		s->rttvar = rtt / 2;
+		return;
+	}
+	deviation = rtt > s->srtt ? rtt - s->srtt : s->srtt - rtt;
+	s->rttvar += deviation / 4 - s->rttvar / 4;
+	s->srtt += rtt / 8 - s->srtt / 8;
+	s->srtt = max_t(u64, s->srtt, 1);
+}
+
+static u64 rto(const struct pmsm_session *s, const struct pmsm_tx *tx)
+{
+	u64 ns = s->srtt ? s->srtt + 4 * s->rttvar : PMSM_RTO_START;
+
+	ns = clamp_t(u64, ns, PMSM_RTO_MIN, PMSM_RTO_MAX);
+	ns <<= min_t(unsigned int, tx->tries - 1, 5);
+	return min_t(u64, ns, PMSM_RTO_MAX);
+}
+
+static void take_ack(struct pmsm_session *s, u32 ack, u64 now)
+{
+	struct pmsm_tx *last;
+
+	/* Old news, or of frames that were never sent */
+	if (!seq_before(s->tx_una, ack) || seq_before(s->tx_next, ack))
+		return;
+
+	last = &s->tx[(ack - 1) % s->tx_window];
+	if (last->tries == 1 && !last->sacked)
+		sample_rtt(s, now - last->sent);
+	s->tx_una = ack;
+	if (seq_before(s->tx_sacked, ack))
+		s->tx_sacked = ack;
+}
+
+static void take_sack(struct pmsm_session *s, const struct pmsm_frame *frame)
+{
+	const struct pmsm_wire_sack *sack = (const void *)frame->payload;
+	u32 seq, base = be32_to_cpu(frame->ack) + 1;
+	unsigned int i;
+
+	if (be16_to_cpu(frame->len) < sizeof(*sack))
+		return;
+
+	for (i = 0; i < PMSM_WINDOW_MAX; i++) {
+		if (!(be64_to_cpu(sack->bits[i / 64]) & (1ULL << (i % 64))))
+			continue;
+		seq = base + i;
+		if (seq_before(seq, s->tx_una) || !seq_before(seq, s->tx_next))
+			continue;
+		s->tx[seq % s->tx_window].sacked = true;
+		if (seq_before(s->tx_sacked, seq + 1))
+			s->tx_sacked = seq + 1;
+	}
+	/* Holes are worth a look at once */
+	s->checked = 0;
+}
+
+/* Whether the frame looks lost rather than late */
+static bool looks_lost(const struct pmsm_session *s, u32 seq, u64 now)
+{
+	const struct pmsm_tx *tx = &s->tx[seq % s->tx_window];
+	u64 age = now - tx->sent;
+
+	if (age > rto(s, tx))
+		return true;
+	return seq_before(seq + PMSM_REORDER, s->tx_sacked) &&
+	       age > max_t(u64, s->srtt + s->rttvar, PMSM_NS_PER_MS);
+}
+
+static void retransmit(struct pmsm_session *s, u64 now)
+{
+	unsigned int burst = PMSM_RETRANSMIT_BURST;
+	struct pmsm_tx *tx;
+	u32 seq;
+
+	if (now - s->checked < PMSM_TIMER_TICK)
+		return;
+	s->checked = now;
+
+	for (seq = s->tx_una; burst && seq_before(seq, s->tx_next); seq++) {
+		tx = &s->tx[seq % s->tx_window];
+		if (tx->sacked || !looks_lost(s, seq, now))
+			continue;
+		/* Still queued in the device: then it is not lost */
+		if (s->link->ops->send(s->link, seq % s->tx_window, tx->len))
+			continue;
+		tx->sent = now;
+		if (tx->tries < U8_MAX)
+			tx->tries++;
+		s->stats.retransmits++;
+		burst--;
+	}
+}
+
+static void deliver(struct pmsm_session *s, const struct pmsm_frame *frame)
+{
+	int error;
+
+	s->rx_next++;
+	s->stats.rx++;
+	error = s->deliver(s->ctx, frame->type, frame->payload,
+			   be16_to_cpu(frame->len), be32_to_cpu(frame->crc));
+	if (error)
+		s->error = error;
+}
+
+static struct pmsm_frame *held_frame(struct pmsm_session *s, u32 seq)
+{
+	return (void *)(s->hold + (size_t)(seq % s->rx_window) *
+			s->link->frame_size);
+}
+
+static void deliver_held(struct pmsm_session *s)
+{
+	u32 i = s->rx_next % s->rx_window;
+
+	while (!s->error && s->held[i]) {
+		s->held[i] = 0;
+		deliver(s, held_frame(s, s->rx_next));
+		i = s->rx_next % s->rx_window;
+	}
+}
+
+static void take_sequenced(struct pmsm_session *s,
+			   const struct pmsm_frame *frame, unsigned int len)
+{
+	u32 seq = be32_to_cpu(frame->seq);
+	u32 ahead = seq - s->rx_next;
+
+	s->ack_due++;
+	if (!ahead) {
+		deliver(s, frame);
+		deliver_held(s);
+		return;
+	}
+
+	/* Out of order: the peer wants to know what is missing */
+	s->ack_now = true;
+	if (ahead >= s->rx_window || len > s->link->frame_size ||
+	    s->held[seq % s->rx_window]) {
+		s->stats.duplicates++;
+		return;
+	}
+	memcpy(held_frame(s, seq), frame, len);
+	s->held[seq % s->rx_window] = len;
+	s->stats.reordered++;
+}
+
+static bool from_peer(const struct pmsm_session *s,
+		      const struct pmsm_frame *frame)
+{
+	return be64_to_cpu(frame->session) == s->id &&
+	       !memcmp(frame->src, s->peer, ETH_ALEN);
+}
+
+/* The peer has forgotten this session, or it would not open another */
+static bool starts_over(const struct pmsm_session *s,
+			const struct pmsm_frame *frame)
+{
+	return frame->type == PMSM_HELLO &&
+	       be64_to_cpu(frame->session) != s->id &&
+	       !memcmp(frame->src, s->peer, ETH_ALEN);
+}
+
+/**
+ * pmsm_session_input - take one frame from the wire
+ * @s: The session.
+ * @frame: The frame as received, unchecked.
+ * @len: Its length.
+ * @now: The time in ns.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
+		       unsigned int len, u64 now)
+{
+	enum pmsm_frame_check check = pmsm_frame_check(frame, len);
+
+	if (check == PMSM_FRAME_DAMAGED) {
+		s->stats.damaged++;
+		return 0;
+	}
+	if (check != PMSM_FRAME_GOOD || !from_peer(s, frame)) {
+		s->stats.foreign++;
+		if (check == PMSM_FRAME_GOOD && starts_over(s, frame))
+			s->error = -ECONNRESET;
+		return s->error;
+	}
+
+	s->heard = now;
+	s->peer_window = clamp_t(u32, be16_to_cpu(frame->window), 1,
+				 PMSM_WINDOW_MAX);
+	take_ack(s, be32_to_cpu(frame->ack), now);
+
+	switch (frame->type) {
+	case 0 ... PMSM_SEQUENCED - 1:
+		take_sequenced(s, frame, sizeof(*frame) + be16_to_cpu(frame->len));
+		break;
+	case PMSM_ACK:
+		take_sack(s, frame);
+		break;
+	case PMSM_REFUSE:
+	case PMSM_RESET:
+		pmsm_frame_reason(frame, &s->error, s->reason,
+				  sizeof(s->reason));
+		break;
+	case PMSM_DONE:
+		s->done = true;
+		break;
+	}
+	return s->error;
+}
+
+/**
+ * pmsm_session_poll - do what is to be done now
+ * @s: The session.
+ * @now: The time in ns.
+ *
+ * Takes what has arrived, acknowledges it, and sends again what was lost.
+ * Call it as often as possible.
+ *
+ * Return: 0, or the negative errno that ended the session: -ETIMEDOUT when
+ * the peer is silent, -ECONNRESET when it starts over, an errno of its own when it has called it off, or what
+ * @deliver returned.
+ */
+int pmsm_session_poll(struct pmsm_session *s, u64 now)
+{
+	const struct pmsm_link_ops *ops = s->link->ops;
+	struct pmsm_frame *frame;
+	unsigned int len;
+
+	while (!s->error && (frame = ops->recv(s->link, &len))) {
+		pmsm_session_input(s, frame, len, now);
+		ops->recv_done(s->link);
+		if (s->ack_due >= PMSM_ACK_EVERY)
+			send_ack(s);
+	}
+	if (s->ack_due || s->ack_now)
+		send_ack(s);
+	if (!s->error)
+		retransmit(s, now);
+	ops->kick(s->link);
+
+	if (!s->error && (s64)(now - s->heard) > (s64)s->timeout)
+		s->error = -ETIMEDOUT;
+	return s->error;
+}
