@@ -19,16 +19,20 @@
 
 #include "session.h"
 
-/* Acknowledge at the latest after so many frames */
+/*
+ * Acknowledge at the latest after so many frames, or so much time: each answer
+ * costs a doorbell, and the sender has a window full of frames under way.
+ */
 #define PMSM_ACK_EVERY		16
+#define PMSM_ACK_DELAY		(PMSM_NS_PER_MS / 2)
 /* Later arrivals that make a missing frame look lost rather than late */
 #define PMSM_REORDER		3
 /* Frames sent again at one look at the timers, so that a dead link stays calm */
 #define PMSM_RETRANSMIT_BURST	32
 
-#define PMSM_RTO_MIN		(20 * PMSM_NS_PER_MS)
+#define PMSM_RTO_MIN		(50 * PMSM_NS_PER_MS)
 #define PMSM_RTO_MAX		(500 * PMSM_NS_PER_MS)
-#define PMSM_RTO_START		(50 * PMSM_NS_PER_MS)
+#define PMSM_RTO_START		(100 * PMSM_NS_PER_MS)
 #define PMSM_TIMER_TICK		(2 * PMSM_NS_PER_MS)
 
 /* Sequence numbers wrap, so "before" is a matter of the shorter way round */
@@ -433,7 +437,8 @@ static void take_sequenced(struct pmsm_session *s,
 	u32 seq = be32_to_cpu(frame->seq);
 	u32 ahead = seq - s->rx_next;
 
-	s->ack_due++;
+	if (!s->ack_due++)
+		s->ack_since = s->heard;
 	if (!ahead) {
 		deliver(s, frame);
 		deliver_held(s);
@@ -541,7 +546,7 @@ int pmsm_session_poll(struct pmsm_session *s, u64 now)
 		if (s->ack_due >= PMSM_ACK_EVERY)
 			send_ack(s);
 	}
-	if (s->ack_due || s->ack_now)
+	if (s->ack_now || (s->ack_due && now - s->ack_since >= PMSM_ACK_DELAY))
 		send_ack(s);
 	if (!s->error)
 		retransmit(s, now);

@@ -81,6 +81,7 @@ struct pmsm_session_stats {
  * @hold: Memory for them.
  * @held: Their lengths by sequence number modulo @rx_window, 0 if absent.
  * @ack_due: Frames received since the last acknowledgement.
+ * @ack_since: When the first of them came, in ns.
  * @ack_now: Acknowledge without waiting for more.
  * @srtt: Smoothed round-trip time, in ns, 0 if not known yet.
  * @rttvar: Its mean deviation.
@@ -117,6 +118,7 @@ struct pmsm_session {
 	u8 *hold;
 	u16 held[PMSM_WINDOW_MAX];
 	unsigned int ack_due;
+	u64 ack_since;
 	bool ack_now;
 
 	u64 srtt;

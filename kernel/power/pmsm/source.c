@@ -24,8 +24,12 @@
 #define PMSM_SOURCE_POLL_US	200
 /* Runs of zero pages to collect before they are sent */
 #define PMSM_ZERO_RUNS		64
+/* Look at the wire after so many messages */
+#define PMSM_POLL_EVERY		8
 /* Repeat the last word, since nobody will answer it */
 #define PMSM_DONE_REPEAT	3
+/* Long enough for a frame to leave the device before that is turned off */
+#define PMSM_DONE_DELAY_MS	5
 /* Look after the watchdogs every so many polls */
 #define PMSM_WATCHDOG_POLLS	1024
 
@@ -45,6 +49,7 @@
  * @zero_pages: Pages sent as runs.
  * @data_bytes: Bytes of contents sent.
  * @polls: Calls of poll(), for the watchdogs.
+ * @unpolled: Messages sent, for polling now and then.
  * @msg: The message being filled, or NULL.
  * @msg_len: Bytes of it in use.
  * @msg_room: Bytes there are.
@@ -71,6 +76,7 @@ struct pmsm_source {
 	u64 zero_pages;
 	u64 data_bytes;
 	unsigned int polls;
+	unsigned int unpolled;
 	u8 *msg;
 	unsigned int msg_len;
 	unsigned int msg_room;
@@ -171,7 +177,8 @@ static int send_message(enum pmsm_type type)
 		be_crc = cpu_to_be32(crc);
 		source->digest = xxh64(&be_crc, sizeof(be_crc), source->digest);
 	}
-	return poll();
+	/* A doorbell for each frame would cost more than the frame */
+	return ++source->unpolled % PMSM_POLL_EVERY ? 0 : poll();
 }
 
 static int send_whole(enum pmsm_type type, const void *payload,
@@ -183,7 +190,8 @@ static int send_whole(enum pmsm_type type, const void *payload,
 		return error;
 	memcpy(source->msg, payload, len);
 	source->msg_len = len;
-	return send_message(type);
+	error = send_message(type);
+	return error ?: poll();
 }
 
 static int send_run(enum pmsm_type type, struct pmsm_run run)
@@ -409,7 +417,7 @@ static void __noreturn machine_is_gone(void)
 	for (i = 0; i < PMSM_DONE_REPEAT; i++) {
 		pmsm_session_send_loose(&source->session, PMSM_DONE, NULL, 0);
 		poll();
-		udelay(PMSM_SOURCE_POLL_US);
+		mdelay(PMSM_DONE_DELAY_MS);
 	}
 	pr_info("this machine runs on the target now; powering off\n");
 	source->session.link->ops->stop(source->session.link);
