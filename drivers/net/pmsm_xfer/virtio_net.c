@@ -561,6 +561,7 @@ static int __init vnet_init(void)
 {
 	return pmsm_xfer_register(&vnet_driver, nic);
 }
+
 /* After the PCI bus was scanned, before ordinary drivers look at it */
 fs_initcall(vnet_init);
 

@@ -65,6 +65,8 @@ bool pmsm_blast_hear(const struct pmsm_frame *frame, unsigned int len)
 
 /**
  * pmsm_blast_busy - whether a blast is likely to go on
+ *
+ * Return: true while the listener should not sleep.
  */
 bool pmsm_blast_busy(void)
 {

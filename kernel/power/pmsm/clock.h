@@ -18,6 +18,8 @@
  *
  * Counts from the machine's reset, so differences mean something only between
  * two readings on one machine.  Any context.
+ *
+ * Return: the time in ns.
  */
 static inline u64 pmsm_clock(void)
 {
@@ -26,6 +28,8 @@ static inline u64 pmsm_clock(void)
 
 /**
  * pmsm_clock_works - whether pmsm_clock() does
+ *
+ * Return: false on a machine whose time stamp counter was not calibrated.
  */
 static inline bool pmsm_clock_works(void)
 {

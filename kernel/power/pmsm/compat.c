@@ -119,7 +119,7 @@ static int check_memory(const struct pmsm_wire_hello *source,
 		return -ENOSPC;
 	}
 	if (source->firmware_crc != target->firmware_crc) {
-		scnprintf(reason, size, "the firmware's reserved memory lies elsewhere: checksum %08x there, %08x here",
+		scnprintf(reason, size, "firmware memory maps differ: %08x there, %08x here",
 			  be32_to_cpu(source->firmware_crc),
 			  be32_to_cpu(target->firmware_crc));
 		return -ENOSPC;

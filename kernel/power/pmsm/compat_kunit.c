@@ -159,4 +159,5 @@ static struct kunit_suite compat_suite = {
 	.init = compat_test_init,
 	.test_cases = compat_cases,
 };
+
 kunit_test_suite(compat_suite);

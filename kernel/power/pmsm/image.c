@@ -24,7 +24,7 @@ int pmsm_image_alloc(struct pmsm_image *image)
 {
 	image->max_pfn = max_pfn;
 	image->nr_pages = 0;
-	image->map = kvzalloc(BITS_TO_LONGS(image->max_pfn) * sizeof(long),
+	image->map = kvcalloc(BITS_TO_LONGS(image->max_pfn), sizeof(long),
 			      GFP_KERNEL);
 	return image->map ? 0 : -ENOMEM;
 }

@@ -34,6 +34,7 @@ static struct pmsm_settings settings = {
 	.peer = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
 	.timeout_ms = PMSM_TIMEOUT_S * 1000,
 };
+
 static DEFINE_MUTEX(settings_mutex);
 
 /**
@@ -334,6 +335,7 @@ static int __init pmsm_init(void)
 {
 	return sysfs_create_group(power_kobj, &pmsm_group);
 }
+
 /* power_kobj comes with core_initcall() */
 postcore_initcall(pmsm_init);
 
@@ -343,5 +345,6 @@ static int __init pmsm_listen_at_boot(void)
 		start_listening(listen);
 	return 0;
 }
+
 /* All devices are there, and nothing has been mounted: as for software_resume() */
 late_initcall_sync(pmsm_listen_at_boot);

@@ -2,7 +2,7 @@
 /*
  * Reliable, ordered, checked messages over a lossy link.
  *
- * A sliding window with selective acknowledgements (as RFC 2018 has them for
+ * A sliding window with selective acknowledgments (as RFC 2018 has them for
  * TCP) and a retransmission timer after RFC 6298.  There is no congestion
  * control: the link is dedicated, and nobody else queues on it.
  *
@@ -531,8 +531,8 @@ int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
  * Call it as often as possible.
  *
  * Return: 0, or the negative errno that ended the session: -ETIMEDOUT when
- * the peer is silent, -ECONNRESET when it starts over, an errno of its own when it has called it off, or what
- * @deliver returned.
+ * the peer is silent, -ECONNRESET when it starts over, an errno of the peer's
+ * when it has called it off, or what @deliver returned.
  */
 int pmsm_session_poll(struct pmsm_session *s, u64 now)
 {

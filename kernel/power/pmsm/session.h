@@ -22,7 +22,7 @@ struct pmsm_link;
 #define PMSM_NS_PER_MS		1000000ULL
 
 /**
- * struct pmsm_tx - a sequenced frame that waits for its acknowledgement
+ * struct pmsm_tx - a sequenced frame that waits for its acknowledgment
  * @sent: When it was last sent, in ns.
  * @len: Bytes of the whole frame.
  * @tries: How often it was sent.
@@ -71,7 +71,7 @@ struct pmsm_session_stats {
  * @done: The peer has said %PMSM_DONE.
  * @tx_next: Sequence number of the next frame to send.
  * @tx_una: Oldest sequence number that is not acknowledged.
- * @tx_window: Most frames that may wait for acknowledgement.
+ * @tx_window: Most frames that may wait for acknowledgment.
  * @peer_window: The same as the peer sees it.
  * @tx_sacked: Highest sequence number known to have arrived, plus one.
  * @tx: The waiting frames, by sequence number modulo @tx_window.
@@ -80,7 +80,7 @@ struct pmsm_session_stats {
  * @rx_window: Frames beyond @rx_next that can be held.
  * @hold: Memory for them.
  * @held: Their lengths by sequence number modulo @rx_window, 0 if absent.
- * @ack_due: Frames received since the last acknowledgement.
+ * @ack_due: Frames received since the last acknowledgment.
  * @ack_since: When the first of them came, in ns.
  * @ack_now: Acknowledge without waiting for more.
  * @srtt: Smoothed round-trip time, in ns, 0 if not known yet.
@@ -164,6 +164,8 @@ int pmsm_session_poll(struct pmsm_session *s, u64 now);
 /**
  * pmsm_session_idle - whether the peer has everything that was sent
  * @s: The session.
+ *
+ * Return: true if nothing waits for acknowledgment.
  */
 static inline bool pmsm_session_idle(const struct pmsm_session *s)
 {

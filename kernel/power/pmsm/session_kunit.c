@@ -495,4 +495,5 @@ static struct kunit_suite session_suite = {
 	.name = "pmsm_session",
 	.test_cases = session_cases,
 };
+
 kunit_test_suite(session_suite);

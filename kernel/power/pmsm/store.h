@@ -71,6 +71,8 @@ int pmsm_store_finish(struct pmsm_store *store, unsigned long nr_safe,
 /**
  * pmsm_store_complete - whether everything is here
  * @store: The store.
+ *
+ * Return: true if all pages that were named have come.
  */
 static inline bool pmsm_store_complete(const struct pmsm_store *store)
 {

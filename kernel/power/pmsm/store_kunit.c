@@ -14,7 +14,7 @@
 #include "store.h"
 
 #define ORDER	6
-#define FRAMES	(1UL << ORDER)
+#define FRAMES	BIT(ORDER)
 
 /**
  * struct fixture - a store over a few real frames
@@ -287,4 +287,5 @@ static struct kunit_suite store_suite = {
 	.exit = store_test_exit,
 	.test_cases = store_cases,
 };
+
 kunit_test_suite(store_suite);

@@ -166,7 +166,7 @@ static int explain_store(int error)
 	struct pmsm_store *store = &target->store;
 
 	if (error == -ENOSPC)
-		return fail(error, "no memory to hold the image: %lu pages there, %lu free here, %lu of the image's frames in use here",
+		return fail(error, "no memory for %lu pages: %lu free, %lu of them elsewhere",
 			    store->nr_image, store->nr_own,
 			    store->nr_conflicts);
 	if (error)

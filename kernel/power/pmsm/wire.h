@@ -17,7 +17,7 @@
 #define PMSM_MAGIC		0x504d534d	/* "PMSM" */
 #define PMSM_VERSION		1
 
-/* Longest receive window in frames: the width of a selective acknowledgement */
+/* Longest receive window in frames: the width of a selective acknowledgment */
 #define PMSM_WINDOW_MAX		256
 
 /**
@@ -35,7 +35,7 @@
  * @PMSM_COMMITTED: target: it is mine.
  * @PMSM_SEQUENCED: number of the types above, which are delivered reliably
  *	and in order.  The ones below are not.
- * @PMSM_ACK: selective acknowledgement.
+ * @PMSM_ACK: selective acknowledgment.
  * @PMSM_REFUSE: target: no, because.
  * @PMSM_RESET: either side: this migration is off, because.
  * @PMSM_DONE: source: I know that it is yours, stop telling me.

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Everything starts here.  "make help" lists it.
+
+export J V KSRC BUILD_TAG
+
+.PHONY: help deps kernel root demo check bench lint series clean
+
+help:
+	@echo 'PMSM: physical machine state migration for Linux 6.12'
+	@echo
+	@echo '  make demo       move a busy machine between two QEMU machines'
+	@echo '  make check      run every test    (T="move failure:cut" chooses some)'
+	@echo
+	@echo '  make bench      measure, and print figures as NAME VALUE (N=5 runs)'
+	@echo '  make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck'
+	@echo '  make kernel     build the test kernel and print its path'
+	@echo '  make root       build the guests'\'' root and print its path'
+	@echo '  make series     print the patch series for git am'
+	@echo '  make deps       install the Debian packages that all this needs'
+	@echo '  make clean      remove what was built for this checkout'
+	@echo
+	@echo '  KSRC=DIR        use this Linux 6.12 tree, not linux-source-6.12'
+	@echo '  J=N             build jobs'
+
+deps:
+	@scripts/deps
+
+kernel: deps
+	@scripts/build-kernel
+
+root: deps
+	@scripts/make-root
+
+demo: deps
+	@scripts/demo
+
+check: deps
+	@scripts/run-tests $(T)
+
+bench: deps
+	@scripts/bench $(N)
+
+lint: deps
+	@scripts/lint
+
+series: deps
+	@scripts/series
+
+clean:
+	@scripts/clean

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the scripts have in common.  To be sourced.
+
+set -euo pipefail
+
+# shellcheck disable=SC2034 # for those who source this
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pmsm
+J=${J:-$(($(nproc) + 1))}
+export CCACHE_BASEDIR=$CACHE
+
+die()
+{
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+note()
+{
+	printf '%s\n' "$*" >&2
+}
+
+# A name for what belongs to this checkout and this kernel source, so that
+# two checkouts do not share a tree
+checkout_id()
+{
+	printf '%s %s' "$TOP" "${KSRC:-}" | sha256sum | cut -c1-8
+}
+
+# lock NAME: wait for others who do the same
+lock()
+{
+	mkdir -p "$CACHE"
+	exec 9> "$CACHE/$1.lock"
+	flock 9
+}

@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Machines under QEMU, for moving from one to another.
+
+All of a test's machines live in a Lab: a temporary folder with their sockets
+and logs.  Leaving the Lab ends everything in it.  Machines of one Lab have
+the same devices in the same PCI slots, so that each can become any other.
+"""
+
+import json
+import os
+import re
+import selectors
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NIC = "0000:00:04.0"
+SPLAT = re.compile(r"WARNING:|BUG:|INFO: possible|INFO: task|suspicious|"
+                   r"\bstall|Oops|Call Trace|general protection|"
+                   r"Kernel panic|soft lockup|hung task|UBSAN|KASAN")
+
+
+class Timeout(Exception):
+    """Something did not happen in time."""
+
+
+def wait_for(what, timeout, condition):
+    """Wait until condition() is true and return what it returned."""
+    end = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise Timeout("%s: not in %g s" % (what, timeout))
+        time.sleep(0.02)
+
+
+class Vm:
+    """One machine."""
+
+    def __init__(self, lab, name, memory=256, cpus=1, append="", disks=(),
+                 mac=None, mtu=9000, cpu="max", kernel=None, transfer="direct",
+                 ordinary=True, address=None, swap=None):
+        self.lab, self.name, self.memory, self.cpus = lab, name, memory, cpus
+        self.append, self.disks, self.mtu, self.cpu = append, disks, mtu, cpu
+        self.kernel = kernel or lab.kernel
+        self.transfer, self.ordinary, self.address = transfer, ordinary, address
+        self.mac = mac
+        self.process = None
+        self.shell = None
+        self.marks = 0
+        self.buffer = b""
+
+    def path(self, what):
+        return os.path.join(self.lab.folder, self.name + "." + what)
+
+    def transfer_netdev(self):
+        if self.transfer == "direct":
+            first = self.lab.first_on_wire()
+            return ("stream,id=transfer,server=%s,addr.type=unix,addr.path=%s"
+                    % ("on" if first else "off", self.lab.wire))
+        return ("stream,id=transfer,server=off,addr.type=unix,addr.path=%s"
+                % self.transfer)
+
+    def command(self):
+        number = self.lab.number(self.name)
+        cmd = ["qemu-system-x86_64", "-M", "q35,memory-backend=ram",
+               "-accel", "tcg,thread=multi", "-cpu", self.cpu,
+               "-m", str(self.memory), "-smp", str(self.cpus),
+               "-object", "memory-backend-ram,id=ram,size=%dM" % self.memory,
+               "-nodefaults", "-display", "none", "-no-reboot",
+               "-kernel", self.kernel, "-initrd", self.lab.initrd]
+        for what in ("console", "shell", "tick"):
+            where = ("file,id=%s,path=%s" % (what, self.path("log"))
+                     if what == "console" else
+                     "socket,id=%s,server=on,wait=off,path=%s"
+                     % (what, self.path(what)))
+            cmd += ["-chardev", where, "-serial", "chardev:" + what]
+        cmd += ["-qmp", "unix:%s,server=on,wait=off" % self.path("qmp")]
+        if self.ordinary:
+            mac = self.mac or "52:54:00:00:01:%02x" % number
+            cmd += ["-netdev", "stream,id=lan,server=off,addr.type=unix,"
+                    "addr.path=" + self.lab.hub().path
+                    if self.address else "hubport,id=lan,hubid=1",
+                    "-device", "virtio-net-pci,netdev=lan,addr=03.0,mac=" + mac]
+        if self.transfer:
+            cmd += ["-netdev", self.transfer_netdev(), "-device",
+                    "virtio-net-pci,netdev=transfer,id=xfer,addr=04.0,"
+                    "disable-legacy=on,host_mtu=%d,mac=52:54:00:00:02:%02x"
+                    % (self.mtu, number)]
+        for index, disk in enumerate(self.disks):
+            cmd += ["-drive", "file=%s,format=raw,if=none,id=disk%d,"
+                    "file.locking=off" % (disk, index), "-device",
+                    "virtio-blk-pci,drive=disk%d,addr=%02x.0,share-rw=on"
+                    % (index, 5 + index)]
+        line = "console=ttyS0 pmsmtest.host=%s " % self.name
+        if self.transfer:
+            line += "pmsm_virtio_net.nic=%s " % NIC
+        if self.address:
+            line += "pmsmtest.ip=%s " % self.address
+        return cmd + ["-append", line + self.append]
+
+    def start(self):
+        """Start the machine; it needs time to boot."""
+        with open(self.path("err"), "w") as err:
+            self.process = subprocess.Popen(self.command(), stderr=err,
+                                            stdin=subprocess.DEVNULL)
+        wait_for("%s: QEMU" % self.name, 20, lambda: not self.alive() or
+                 os.path.exists(self.path("qmp")))
+        if not self.alive():
+            raise RuntimeError("%s: QEMU: %s" % (
+                self.name, open(self.path("err")).read().strip()))
+        return self
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def wait_exit(self, timeout=20):
+        """Wait until the machine has powered itself off."""
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Timeout("%s: not off in %g s" % (self.name, timeout))
+
+    def console(self):
+        try:
+            with open(self.path("log"), errors="replace") as log:
+                return log.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_console(self, pattern, timeout=30, start=0):
+        """Wait for a pattern on the console; start is an offset into it."""
+        def look():
+            return re.search(pattern, self.console()[start:])
+        try:
+            return wait_for("%s: /%s/ on the console" % (self.name, pattern),
+                            timeout, look)
+        except Timeout:
+            if not self.alive():
+                raise Timeout("%s is off, without /%s/ on its console"
+                              % (self.name, pattern))
+            raise
+
+    def splats(self):
+        return [line for line in self.console().splitlines()
+                if SPLAT.search(line)]
+
+    def wait_boot(self, timeout=60):
+        self.wait_console("guest ready", timeout)
+        self.adopt()
+        return self
+
+    def wait_listening(self, timeout=60):
+        self.wait_console("listening for a machine", timeout)
+        return self
+
+    def adopt(self, timeout=20):
+        """Start talking to the machine that runs here now."""
+        if self.shell is None:
+            self.shell = socket.socket(socket.AF_UNIX)
+            self.shell.connect(self.path("shell"))
+        self.buffer = b""
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                if self.run("echo hello", 2)[1] == "hello":
+                    return self
+            except Timeout:
+                if time.monotonic() > end:
+                    raise
+                # Half a line may have been lost on the way
+                self.shell.sendall(b"\n")
+
+    def send(self, line):
+        """Type a line without waiting for anything."""
+        self.shell.sendall(line.encode() + b"\n")
+
+    def run(self, cmd, timeout=30):
+        """Run a command there; returns its exit status and what it printed."""
+        self.marks += 1
+        mark = "@%d@" % self.marks
+        self.send("{ %s\n} 2>&1; echo %s$?%s" % (cmd, mark, mark)
+                  if "\n" in cmd else
+                  "{ %s; } 2>&1; echo %s$?%s" % (cmd, mark, mark))
+        pattern = re.compile((r"(.*?)%s(\d+)%s\r?\n" % (mark, mark)).encode(),
+                             re.S)
+        end = time.monotonic() + timeout
+        while True:
+            found = pattern.search(self.buffer)
+            if found:
+                self.buffer = self.buffer[found.end():]
+                output = found.group(1).decode(errors="replace")
+                return int(found.group(2)), output.replace("\r", "").strip()
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Timeout("%s: \"%s\": not done in %g s; printed %r"
+                              % (self.name, cmd, timeout, self.buffer[-300:]))
+            self.shell.settimeout(left)
+            try:
+                data = self.shell.recv(65536)
+            except socket.timeout:
+                continue
+            if not data:
+                raise Timeout("%s is off, at \"%s\"" % (self.name, cmd))
+            self.buffer += data
+
+    def must(self, cmd, timeout=30):
+        """Run a command that has to succeed; returns what it printed."""
+        status, output = self.run(cmd, timeout)
+        if status:
+            raise RuntimeError("%s: \"%s\" failed (%d): %s"
+                               % (self.name, cmd, status, output))
+        return output
+
+    def program(self, line, timeout=60):
+        """Start one of the guest programs and wait until it is ready."""
+        status = "/tmp/status.%d" % self.marks
+        self.must("%s --status %s > /tmp/out.%d 2>&1 & echo $! > %s.pid"
+                  % (line, status, self.marks, status))
+        self.must("n=0; while [ ! -s %s ] && [ $n -lt %d ]; do n=$((n+1)); "
+                  "sleep 0.2; done; grep ^ready %s" %
+                  (status, timeout * 5, status), timeout + 5)
+        return status
+
+    def verdict(self, status, timeout=60):
+        """Tell a guest program to check itself; returns its verdict."""
+        return self.must("kill -USR1 $(cat %s.pid); n=0; while grep -q ^ready "
+                         "%s && [ $n -lt %d ]; do n=$((n+1)); sleep 0.2; done;"
+                         " cat %s" % (status, status, timeout * 5, status),
+                         timeout + 5)
+
+    def unplug(self, plugged=False):
+        """Pull the cable out of the transfer NIC, or put it back."""
+        qmp = socket.socket(socket.AF_UNIX)
+        qmp.connect(self.path("qmp"))
+        stream = qmp.makefile("rw")
+        stream.readline()
+        for command in ({"execute": "qmp_capabilities"},
+                        {"execute": "set_link", "arguments":
+                         {"name": "xfer", "up": plugged}}):
+            stream.write(json.dumps(command) + "\n")
+            stream.flush()
+            while "return" not in json.loads(stream.readline()):
+                pass
+        qmp.close()
+
+
+class Hub:
+    """Frames that come in at one port go out at all others."""
+
+    def __init__(self, lab, name, options=()):
+        self.path = os.path.join(lab.folder, name)
+        self.log = open(self.path + ".log", "w")
+        self.process = subprocess.Popen(
+            [lab.relay_binary(), *options, self.path],
+            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+        wait_for("hub", 10, lambda: os.path.exists(self.path))
+
+    def tell(self, word):
+        """cut or mend the cable, or print stats."""
+        self.process.stdin.write(word.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class TickMeter:
+    """The longest time that a process in the machine stood still.
+
+    The guest program tick writes a byte every 2 ms to its third serial line;
+    here arrivals are noted, from all machines that it runs on in turn.
+    """
+
+    def __init__(self, *vms):
+        self.selector = selectors.DefaultSelector()
+        self.last = None
+        self.longest = 0.0
+        self.count = 0
+        self.running = True
+        for vm in vms:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(vm.path("tick"))
+            sock.setblocking(False)
+            self.selector.register(sock, selectors.EVENT_READ)
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+        self.thread.start()
+
+    def loop(self):
+        while self.running:
+            for key, _ in self.selector.select(0.2):
+                try:
+                    data = key.fileobj.recv(4096)
+                except OSError:
+                    data = b""
+                if not data:
+                    self.selector.unregister(key.fileobj)
+                    continue
+                now = time.monotonic()
+                if self.last is not None:
+                    self.longest = max(self.longest, now - self.last)
+                self.last = now
+                self.count += len(data)
+
+    def reset(self):
+        self.longest = 0.0
+
+    def stop(self):
+        """Returns the longest gap in ms."""
+        self.running = False
+        self.thread.join()
+        return self.longest * 1000
+
+
+class Lab:
+    """Everything that one test starts."""
+
+    def __init__(self):
+        top = os.path.dirname(os.path.dirname(HERE))
+        self.folder = tempfile.mkdtemp(prefix="pmsm")
+        self.wire = os.path.join(self.folder, "wire")
+        self.scripts = os.path.join(top, "scripts")
+        self.kernel = os.environ.get("PMSM_KERNEL") or self.script(
+            "build-kernel")
+        self.initrd = os.environ.get("PMSM_INITRD") or self.script("make-root")
+        self.vms, self.hubs, self.the_hub, self.names = [], [], None, []
+        self.relay = None
+
+    def script(self, *words):
+        return subprocess.run([os.path.join(self.scripts, words[0]),
+                               *words[1:]], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for vm in self.vms:
+            vm.kill()
+        for hub in self.hubs:
+            hub.kill()
+        keep = os.environ.get("PMSM_LOGS")
+        if keep:
+            os.makedirs(keep, exist_ok=True)
+            for name in os.listdir(self.folder):
+                if name.endswith((".log", ".err")):
+                    shutil.copy(os.path.join(self.folder, name), keep)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def number(self, name):
+        if name not in self.names:
+            self.names.append(name)
+        return self.names.index(name) + 1
+
+    def first_on_wire(self):
+        return not os.path.exists(self.wire)
+
+    def relay_binary(self):
+        if self.relay is None:
+            self.relay = os.path.join(self.folder, "relay")
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", self.relay,
+                            os.path.join(HERE, "relay.c")], check=True)
+        return self.relay
+
+    def hub(self):
+        """The ordinary network."""
+        if self.the_hub is None:
+            self.the_hub = self.bad_wire()
+        return self.the_hub
+
+    def bad_wire(self, *options):
+        """A cable with a relay in it; its path is for Vm(transfer=)."""
+        hub = Hub(self, "hub%d" % len(self.hubs), options)
+        self.hubs.append(hub)
+        return hub
+
+    def vm(self, name, **settings):
+        vm = Vm(self, name, **settings)
+        self.vms.append(vm)
+        return vm.start()
+
+    def pair(self, target_append="", source=None, target=None, **settings):
+        """A target that listens, and a source that has booted."""
+        target_settings = dict(settings, **(target or {}))
+        source_settings = dict(settings, **(source or {}))
+        append = target_settings.pop("append", "") + " " + target_append
+        b = self.vm("b", append="pmsm.listen=%s %s" % (NIC, append),
+                    **target_settings)
+        a = self.vm("a", **source_settings)
+        a.wait_boot()
+        b.wait_listening()
+        return a, b
+
+    def disk(self, name, mib, ext4=True):
+        """A disk image with an empty file system, for several machines."""
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as image:
+            image.truncate(mib << 20)
+        if ext4:
+            subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", path],
+                           check=True)
+        return path
+
+    def splats(self):
+        return ["%s: %s" % (vm.name, line) for vm in self.vms
+                for line in vm.splats()]
+
+
+def move(source, target, timeout=120):
+    """Move what runs on one machine to another, and go on with it there."""
+    start = len(target.console())
+    source.send("echo pmsm > /sys/power/state; echo moved $?")
+    target.wait_console(r"moved in \d+ ms", timeout, start)
+    target.adopt()
+    source.wait_exit(20)
+    return target.console()[start:]
+
+
+def try_move(source, timeout=60):
+    """Try to move; returns the shell's words about an error, "" for none."""
+    return source.run("echo pmsm > /sys/power/state", timeout)[1]

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An Ethernet hub for QEMU's "-netdev stream": what comes in at one port goes
+ * out at all others, with a share of frames lost, repeated, reordered or
+ * damaged on the way.
+ *
+ * usage: relay [--loss P] [--dup P] [--reorder P] [--flip P] [--seed N] SOCKET
+ *
+ * Percentages.  Words on standard input: "cut" lets nothing through, "mend"
+ * ends that, "cut N" cuts after N more frames, "stats" prints counters.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <asm/types.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The names that the kernel has for these */
+#define u8	__u8
+#define u32	__u32
+#define u64	__u64
+
+#define PORTS		8
+#define FRAME_MAX	70000
+#define IN_SIZE		(4 * FRAME_MAX)
+/* A port that does not read for so long loses frames, as on a real hub */
+#define OUT_SIZE	(16U << 20)
+
+/**
+ * struct port - one machine's end
+ * @fd: Its socket, or -1.
+ * @in: What has come and is not a whole frame yet.
+ * @in_len: Bytes of it.
+ * @out: What it has not taken yet.
+ * @out_start: Where that begins.
+ * @out_len: Bytes of it.
+ */
+struct port {
+	int fd;
+	u8 *in;
+	size_t in_len;
+	u8 *out;
+	size_t out_start;
+	size_t out_len;
+};
+
+static struct port ports[PORTS];
+static unsigned int loss, dup_, reorder, flip;
+static u64 seed = 1;
+static bool cut;
+static long cut_after = -1;
+static u8 late[FRAME_MAX];
+static u32 late_len;
+static int late_from;
+static unsigned long frames, lost, doubled, moved, damaged, overrun;
+
+/* splitmix64 */
+static u32 rnd(void)
+{
+	u64 z = seed += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return (z ^ (z >> 31)) >> 32;
+}
+
+static bool hit(unsigned int percent, unsigned long *counter)
+{
+	if (!percent || rnd() % 100 >= percent)
+		return false;
+	++*counter;
+	return true;
+}
+
+static void drop_port(struct port *port)
+{
+	close(port->fd);
+	port->fd = -1;
+	port->in_len = 0;
+	port->out_start = 0;
+	port->out_len = 0;
+}
+
+static void flush(struct port *port)
+{
+	ssize_t n;
+
+	while (port->fd >= 0 && port->out_len) {
+		n = send(port->fd, port->out + port->out_start, port->out_len,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				drop_port(port);
+			return;
+		}
+		port->out_start += n;
+		port->out_len -= n;
+	}
+	port->out_start = 0;
+}
+
+static void append(struct port *port, const void *bytes, size_t len)
+{
+	memcpy(port->out + port->out_start + port->out_len, bytes, len);
+	port->out_len += len;
+}
+
+static void put(struct port *port, const u8 *frame, u32 len)
+{
+	u32 be_len = htonl(len);
+
+	if (port->out_start + port->out_len + 4 + len > OUT_SIZE) {
+		memmove(port->out, port->out + port->out_start, port->out_len);
+		port->out_start = 0;
+	}
+	if (port->out_len + 4 + len > OUT_SIZE) {
+		overrun++;
+		return;
+	}
+	append(port, &be_len, 4);
+	append(port, frame, len);
+}
+
+static void spread(int from, const u8 *frame, u32 len)
+{
+	int i;
+
+	for (i = 0; i < PORTS; i++)
+		if (i != from && ports[i].fd >= 0)
+			put(&ports[i], frame, len);
+}
+
+static void forward(int from, u8 *frame, u32 len)
+{
+	u32 bit;
+
+	frames++;
+	if (cut_after >= 0 && cut_after-- == 0)
+		cut = true;
+	if (cut || hit(loss, &lost))
+		return;
+	if (hit(flip, &damaged)) {
+		bit = rnd() % (len * 8);
+		frame[bit / 8] ^= 1 << (bit % 8);
+	}
+	if (!late_len && hit(reorder, &moved)) {
+		memcpy(late, frame, len);
+		late_len = len;
+		late_from = from;
+		return;
+	}
+	spread(from, frame, len);
+	if (hit(dup_, &doubled))
+		spread(from, frame, len);
+	if (late_len && rnd() % 2) {
+		spread(late_from, late, late_len);
+		late_len = 0;
+	}
+}
+
+static void take(int number)
+{
+	struct port *port = &ports[number];
+	size_t done = 0;
+	u32 len;
+	ssize_t n;
+
+	n = recv(port->fd, port->in + port->in_len, IN_SIZE - port->in_len,
+		 MSG_DONTWAIT);
+	if (n <= 0) {
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			drop_port(port);
+		return;
+	}
+	port->in_len += n;
+	while (port->in_len - done >= 4) {
+		memcpy(&len, port->in + done, 4);
+		len = ntohl(len);
+		if (!len || len > FRAME_MAX) {
+			drop_port(port);
+			return;
+		}
+		if (port->in_len - done < 4 + len)
+			break;
+		forward(number, port->in + done + 4, len);
+		done += 4 + len;
+	}
+	memmove(port->in, port->in + done, port->in_len - done);
+	port->in_len -= done;
+}
+
+static void welcome(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+	int i;
+
+	for (i = 0; i < PORTS && fd >= 0; i++) {
+		if (ports[i].fd >= 0)
+			continue;
+		ports[i].fd = fd;
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Returns false when whoever started us has gone */
+static bool obey(void)
+{
+	char line[200];
+	ssize_t n = read(0, line, sizeof(line) - 1);
+	long count;
+
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	if (sscanf(line, "cut %ld", &count) == 1)
+		cut_after = count;
+	else if (!strncmp(line, "cut", 3))
+		cut = true;
+	else if (!strncmp(line, "mend", 4))
+		cut = false;
+	else if (!strncmp(line, "stats", 5))
+		printf("frames %lu lost %lu doubled %lu moved %lu damaged %lu overrun %lu\n",
+		       frames, lost, doubled, moved, damaged, overrun);
+	fflush(stdout);
+	return true;
+}
+
+static void loop(int listener)
+{
+	struct pollfd fds[PORTS + 2];
+	int i;
+
+	for (;;) {
+		for (i = 0; i < PORTS; i++) {
+			flush(&ports[i]);
+			fds[i].fd = ports[i].fd;
+			fds[i].events = POLLIN | (ports[i].out_len ? POLLOUT : 0);
+		}
+		fds[PORTS] = (struct pollfd){ listener, POLLIN, 0 };
+		fds[PORTS + 1] = (struct pollfd){ 0, POLLIN, 0 };
+		if (poll(fds, PORTS + 2, late_len ? 20 : -1) == 0 && late_len) {
+			spread(late_from, late, late_len);
+			late_len = 0;
+		}
+		for (i = 0; i < PORTS; i++)
+			if (fds[i].fd >= 0 && fds[i].fd == ports[i].fd &&
+			    fds[i].revents & (POLLIN | POLLHUP | POLLERR))
+				take(i);
+		if (fds[PORTS].revents & POLLIN)
+			welcome(listener);
+		if (fds[PORTS + 1].revents && !obey())
+			return;
+	}
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    listen(fd, PORTS)) {
+		fprintf(stderr, "relay: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+static void parse(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i + 1 < argc; i += 2) {
+		unsigned long value = strtoul(argv[i + 1], NULL, 10);
+
+		if (!strcmp(argv[i], "--loss"))
+			loss = value;
+		else if (!strcmp(argv[i], "--dup"))
+			dup_ = value;
+		else if (!strcmp(argv[i], "--reorder"))
+			reorder = value;
+		else if (!strcmp(argv[i], "--flip"))
+			flip = value;
+		else if (!strcmp(argv[i], "--seed"))
+			seed = value;
+		else
+			i = argc;
+	}
+	if (i != argc - 1) {
+		fprintf(stderr, "usage: relay [--loss|dup|reorder|flip P] [--seed N] SOCKET\n");
+		exit(2);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	parse(argc, argv);
+	for (i = 0; i < PORTS; i++) {
+		ports[i].fd = -1;
+		ports[i].in = malloc(IN_SIZE);
+		ports[i].out = malloc(OUT_SIZE);
+		if (!ports[i].in || !ports[i].out)
+			return 1;
+	}
+	loop(listen_at(argv[argc - 1]));
+	return 0;
+}
