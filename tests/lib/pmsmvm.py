@@ -72,7 +72,8 @@ class Vm:
         cmd = ["qemu-system-x86_64", "-M", "q35,memory-backend=ram",
                "-accel", "tcg,thread=multi", "-cpu", self.cpu,
                "-m", str(self.memory), "-smp", str(self.cpus),
-               "-object", "memory-backend-ram,id=ram,size=%dM" % self.memory,
+               "-object", "memory-backend-ram,id=ram,size=%dM,prealloc=on"
+               % self.memory,
                "-nodefaults", "-display", "none", "-no-reboot",
                "-kernel", self.kernel, "-initrd", self.lab.initrd]
         for what in ("console", "shell", "tick"):
@@ -190,9 +191,8 @@ class Vm:
         """Run a command there; returns its exit status and what it printed."""
         self.marks += 1
         mark = "@%d@" % self.marks
-        self.send("{ %s\n} 2>&1; echo %s$?%s" % (cmd, mark, mark)
-                  if "\n" in cmd else
-                  "{ %s; } 2>&1; echo %s$?%s" % (cmd, mark, mark))
+        end = "" if cmd.rstrip().endswith("&") else ";"
+        self.send("{ %s%s } 2>&1; echo %s$?%s" % (cmd, end, mark, mark))
         pattern = re.compile((r"(.*?)%s(\d+)%s\r?\n" % (mark, mark)).encode(),
                              re.S)
         end = time.monotonic() + timeout

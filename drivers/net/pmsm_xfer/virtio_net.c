@@ -52,6 +52,7 @@ MODULE_PARM_DESC(mtu, "MTU of the link in bytes (default: what the device advise
  * struct vnet_ring_state - what changes while a queue runs
  * @avail_idx: Our copy of the available ring's index.
  * @used_idx: How far we have read the used ring.
+ * @kicked_idx: How far the device has been told.
  * @queued: By buffer: the device has it.
  *
  * In memory that the image leaves out.
@@ -59,6 +60,7 @@ MODULE_PARM_DESC(mtu, "MTU of the link in bytes (default: what the device advise
 struct vnet_ring_state {
 	u16 avail_idx;
 	u16 used_idx;
+	u16 kicked_idx;
 	bool queued[VNET_QUEUE_MAX];
 };
 
@@ -432,8 +434,10 @@ static void vnet_kick(struct pmsm_link *link)
 {
 	struct vnet_queue *queue = vnet_queue(link, VNET_TX);
 
-	if (queue->state->avail_idx != queue->state->used_idx)
-		vnet_notify(queue, VNET_TX);
+	if (queue->state->avail_idx == queue->state->kicked_idx)
+		return;
+	queue->state->kicked_idx = queue->state->avail_idx;
+	vnet_notify(queue, VNET_TX);
 }
 
 static void *vnet_recv(struct pmsm_link *link, unsigned int *len)
