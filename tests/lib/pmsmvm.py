@@ -291,12 +291,16 @@ class TickMeter:
         self.count = 0
         self.running = True
         for vm in vms:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(vm.path("tick"))
-            sock.setblocking(False)
-            self.selector.register(sock, selectors.EVENT_READ)
+            self.add(vm)
         self.thread = threading.Thread(target=self.loop, daemon=True)
         self.thread.start()
+
+    def add(self, vm):
+        """Listen to one more machine."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(vm.path("tick"))
+        sock.setblocking(False)
+        self.selector.register(sock, selectors.EVENT_READ)
 
     def loop(self):
         while self.running:
