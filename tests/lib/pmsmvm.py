@@ -40,6 +40,13 @@ def wait_for(what, timeout, condition):
         time.sleep(0.02)
 
 
+def listening(path):
+    """Whether somebody listens at a unix socket."""
+    with open("/proc/net/unix") as table:
+        return any(fields[3] == "00010000" and fields[-1] == path
+                   for fields in map(str.split, table))
+
+
 class Vm:
     """One machine."""
 
@@ -87,7 +94,7 @@ class Vm:
             mac = self.mac or "52:54:00:00:01:%02x" % number
             cmd += ["-netdev", "stream,id=lan,server=off,addr.type=unix,"
                     "addr.path=" + self.lab.hub().path
-                    if self.address else "hubport,id=lan,hubid=1",
+                    if self.address else "user,id=lan,restrict=on",
                     "-device", "virtio-net-pci,netdev=lan,addr=03.0,mac=" + mac]
         if self.transfer:
             cmd += ["-netdev", self.transfer_netdev(), "-device",
@@ -116,6 +123,9 @@ class Vm:
         if not self.alive():
             raise RuntimeError("%s: QEMU: %s" % (
                 self.name, open(self.path("err")).read().strip()))
+        if self.transfer == "direct":
+            # Who comes too early does not get a second chance
+            wait_for("the wire", 10, lambda: listening(self.lab.wire))
         return self
 
     def alive(self):

@@ -138,10 +138,8 @@ static int wait_until(const bool *condition)
 {
 	int error = 0;
 
-	while (!error && !READ_ONCE(*condition)) {
+	while (!error && !READ_ONCE(*condition))
 		error = poll();
-		cpu_relax();
-	}
 	return error;
 }
 

@@ -300,7 +300,6 @@ static int receive_image(void)
 	while (!error && !target->ended) {
 		error = poll();
 		print_progress(false);
-		cpu_relax();
 	}
 	if (!error)
 		print_progress(true);
@@ -329,10 +328,8 @@ static int wait_for_decision(void)
 {
 	int error = send_short(PMSM_READY, "", 0);
 
-	while (!error && !target->committed) {
+	while (!error && !target->committed)
 		error = poll();
-		cpu_relax();
-	}
 	return error;
 }
 
@@ -343,7 +340,7 @@ static void confirm(void)
 
 	send_short(PMSM_COMMITTED, "", 0);
 	while (!target->session.done && pmsm_clock() < until && !poll())
-		cpu_relax();
+		;
 }
 
 static int write_handover(void)
