@@ -29,7 +29,7 @@ kernel: deps
 	@scripts/build-kernel
 
 root: deps
-	@scripts/make-root
+	@tests/make-root
 
 demo: deps
 	@scripts/demo

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A test kernel boots, runs its KUnit tests, and still hibernates as before."""
 
+import os
 import re
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
 
 from ktap import check, check_in, main, say
 from pmsmvm import NIC

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Moves over bad links: frames are lost, repeated, reordered and damaged."""
 
+import os
 import re
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
 
 from ktap import check, main, say
 from pmsmvm import NIC, move

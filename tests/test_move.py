@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A running machine moves, and all that runs in it goes on."""
 
+import os
 import re
 import subprocess
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
 
 from ktap import check, main, say
 from pmsmvm import TickMeter, move

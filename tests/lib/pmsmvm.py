@@ -40,6 +40,12 @@ def wait_for(what, timeout, condition):
         time.sleep(0.02)
 
 
+def run_script(*words):
+    """Run a script that prints a path."""
+    return subprocess.run(words, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
 def listening(path):
     """Whether somebody listens at a unix socket."""
     with open("/proc/net/unix") as table:
@@ -342,20 +348,31 @@ class Lab:
     """Everything that one test starts."""
 
     def __init__(self):
-        top = os.path.dirname(os.path.dirname(HERE))
+        self.tests = os.path.dirname(HERE)
         self.folder = tempfile.mkdtemp(prefix="pmsm")
         self.wire = os.path.join(self.folder, "wire")
-        self.scripts = os.path.join(top, "scripts")
-        self.kernel = os.environ.get("PMSM_KERNEL") or self.script(
-            "build-kernel")
-        self.initrd = os.environ.get("PMSM_INITRD") or self.script("make-root")
+        self.kernel = os.environ.get("PMSM_KERNEL") or self.build_kernel()
+        self.initrd = run_script(os.path.join(self.tests, "make-root"))
         self.vms, self.hubs, self.the_hub, self.names = [], [], None, []
         self.relay = None
 
-    def script(self, *words):
-        return subprocess.run([os.path.join(self.scripts, words[0]),
-                               *words[1:]], check=True, text=True,
-                              stdout=subprocess.PIPE).stdout.strip()
+    def build_kernel(self, name="test"):
+        """A kernel of tests/qemu; None where only the tree's own can be."""
+        build = os.path.join(os.path.dirname(self.tests), "scripts",
+                             "build-kernel")
+        if os.path.exists(build):
+            return run_script(build, name)
+        if name != "test":
+            return None
+        # In a kernel tree: what has been built there
+        tree = os.environ.get("KBUILD_OUTPUT") or os.path.join(
+            self.tests, *[".."] * 4)
+        image = os.path.join(tree, "arch/x86/boot/bzImage")
+        if not os.path.exists(image):
+            raise RuntimeError("no kernel at %s: build one with "
+                               "tests/qemu/base.config and tests/config, or "
+                               "set PMSM_KERNEL" % image)
+        return image
 
     def __enter__(self):
         return self

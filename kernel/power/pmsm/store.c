@@ -50,12 +50,12 @@ int pmsm_store_init(struct pmsm_store *store, unsigned long max_pfn)
 }
 
 /**
- * pmsm_store_free - give all frames back
- * @store: The store.
+ * pmsm_store_release - give all frames back
+ * @store: The store, of no more use after this.
  *
- * May sleep.
+ * Any context.
  */
-void pmsm_store_free(struct pmsm_store *store)
+void pmsm_store_release(struct pmsm_store *store)
 {
 	struct page *page, *next;
 
@@ -63,6 +63,17 @@ void pmsm_store_free(struct pmsm_store *store)
 		list_del(&page->lru);
 		__free_pages(page, page_private(page));
 	}
+}
+
+/**
+ * pmsm_store_free - end a store
+ * @store: The store.
+ *
+ * May sleep.
+ */
+void pmsm_store_free(struct pmsm_store *store)
+{
+	pmsm_store_release(store);
 	kvfree(store->own);
 	kvfree(store->image);
 	kvfree(store->present);

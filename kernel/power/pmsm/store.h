@@ -54,6 +54,7 @@ struct pmsm_store {
 };
 
 int pmsm_store_init(struct pmsm_store *store, unsigned long max_pfn);
+void pmsm_store_release(struct pmsm_store *store);
 void pmsm_store_free(struct pmsm_store *store);
 int pmsm_store_grab(struct pmsm_store *store, unsigned long reserve);
 void pmsm_store_grab_rest(struct pmsm_store *store);

@@ -398,6 +398,8 @@ static int target_receive(void)
 		error = wait_for_decision();
 	if (error) {
 		forget_jump();
+		/* Devices need memory to start again */
+		pmsm_store_release(&target->store);
 		return error;
 	}
 
