@@ -535,7 +535,9 @@ static void choose_peer(const struct pmsm_frame *frame, unsigned int len)
 	struct pmsm_session *s = &source->session;
 	enum pmsm_frame_check check = pmsm_frame_check(frame, len);
 
-	if (check == PMSM_FRAME_VERSION && is_broadcast_ether_addr(s->peer))
+	/* Nothing else in a frame of another version has a known place */
+	if (check == PMSM_FRAME_VERSION &&
+	    ether_addr_equal(frame->dst, s->link->addr))
 		s->error = -EPROTONOSUPPORT;
 	if (check != PMSM_FRAME_GOOD ||
 	    be64_to_cpu(frame->session) != s->id)
