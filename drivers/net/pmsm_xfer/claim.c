@@ -20,15 +20,13 @@
 #ifdef PMSM_CORE_DRIVER_OVERRIDE
 static void set_override(struct pci_dev *pdev, const char *name)
 {
-	if (!device_has_driver_override(&pdev->dev))
-		device_set_driver_override(&pdev->dev, name);
+	device_set_driver_override(&pdev->dev, name);
 }
 #else
 static void set_override(struct pci_dev *pdev, const char *name)
 {
-	if (!pdev->driver_override)
-		driver_set_override(&pdev->dev, &pdev->driver_override, name,
-				    strlen(name));
+	driver_set_override(&pdev->dev, &pdev->driver_override, name,
+			    strlen(name));
 }
 #endif
 

@@ -17,6 +17,7 @@
 #include <linux/pci.h>
 #include <linux/pmsm.h>
 #include <linux/slab.h>
+#include <linux/virtio_byteorder.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci_modern.h>
@@ -97,6 +98,32 @@ struct vnet {
 	u64 features;
 	struct vnet_queue queue[VNET_QUEUES];
 };
+
+/* A modern device is little-endian */
+static __virtio16 vnet16(u16 value)
+{
+	return __cpu_to_virtio16(true, value);
+}
+
+static __virtio32 vnet32(u32 value)
+{
+	return __cpu_to_virtio32(true, value);
+}
+
+static __virtio64 vnet64(u64 value)
+{
+	return __cpu_to_virtio64(true, value);
+}
+
+static u16 from_vnet16(__virtio16 value)
+{
+	return __virtio16_to_cpu(true, value);
+}
+
+static u32 from_vnet32(__virtio32 value)
+{
+	return __virtio32_to_cpu(true, value);
+}
 
 static bool vnet_has(const struct vnet *vnet, unsigned int bit)
 {
@@ -246,13 +273,13 @@ static void vnet_init_descriptors(struct vnet *vnet, struct vnet_queue *queue,
 
 	for (i = 0; i < queue->num; i++) {
 		desc = &queue->ring.desc[i];
-		desc->addr = cpu_to_le64(virt_to_phys(queue->buf[i]) +
+		desc->addr = vnet64(virt_to_phys(queue->buf[i]) +
 					 VNET_FRAME_OFFSET - VNET_HDR_LEN);
-		desc->len = cpu_to_le32(VNET_HDR_LEN + vnet->link.frame_size);
-		desc->flags = cpu_to_le16(index == VNET_RX ?
+		desc->len = vnet32(VNET_HDR_LEN + vnet->link.frame_size);
+		desc->flags = vnet16(index == VNET_RX ?
 					  VRING_DESC_F_WRITE : 0);
 	}
-	queue->ring.avail->flags = cpu_to_le16(VRING_AVAIL_F_NO_INTERRUPT);
+	queue->ring.avail->flags = vnet16(VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 static int vnet_setup_queue(struct vnet *vnet, int index)
@@ -303,12 +330,12 @@ static void vnet_queue_buf(struct vnet_queue *queue, u16 id)
 	struct vnet_ring_state *state = queue->state;
 
 	queue->ring.avail->ring[state->avail_idx % queue->num] =
-		cpu_to_le16(id);
+		vnet16(id);
 	state->avail_idx++;
 	state->queued[id] = true;
 	/* The device must see the entry before the index that covers it */
 	wmb();
-	WRITE_ONCE(queue->ring.avail->idx, cpu_to_le16(state->avail_idx));
+	WRITE_ONCE(queue->ring.avail->idx, vnet16(state->avail_idx));
 }
 
 static void vnet_notify(struct vnet_queue *queue, int index)
@@ -316,7 +343,7 @@ static void vnet_notify(struct vnet_queue *queue, int index)
 	/* Our index must be out before we read whether the device sleeps */
 	mb();
 	if (!(READ_ONCE(queue->ring.used->flags) &
-	      cpu_to_le16(VRING_USED_F_NO_NOTIFY)))
+	      vnet16(VRING_USED_F_NO_NOTIFY)))
 		vp_iowrite16(index, queue->notify);
 }
 
@@ -398,7 +425,7 @@ static struct vring_used_elem *vnet_used(struct vnet_queue *queue)
 {
 	struct vnet_ring_state *state = queue->state;
 
-	if (le16_to_cpu(READ_ONCE(queue->ring.used->idx)) == state->used_idx)
+	if (from_vnet16(READ_ONCE(queue->ring.used->idx)) == state->used_idx)
 		return NULL;
 	/* The entry may be read only after the index that covers it */
 	rmb();
@@ -412,7 +439,7 @@ static bool vnet_tx_idle(struct pmsm_link *link, unsigned int slot)
 	struct vring_used_elem *used;
 
 	while (state->queued[slot] && (used = vnet_used(queue))) {
-		state->queued[le32_to_cpu(used->id) % queue->num] = false;
+		state->queued[from_vnet32(used->id) % queue->num] = false;
 		state->used_idx++;
 	}
 	return !state->queued[slot];
@@ -425,7 +452,7 @@ static int vnet_send(struct pmsm_link *link, unsigned int slot,
 
 	if (!vnet_tx_idle(link, slot))
 		return -EBUSY;
-	queue->ring.desc[slot].len = cpu_to_le32(VNET_HDR_LEN + len);
+	queue->ring.desc[slot].len = vnet32(VNET_HDR_LEN + len);
 	vnet_queue_buf(queue, slot);
 	return 0;
 }
@@ -448,10 +475,10 @@ static void *vnet_recv(struct pmsm_link *link, unsigned int *len)
 
 	if (!used)
 		return NULL;
-	bytes = min_t(u32, le32_to_cpu(used->len),
+	bytes = min_t(u32, from_vnet32(used->len),
 		      VNET_HDR_LEN + link->frame_size);
 	*len = bytes < VNET_HDR_LEN ? 0 : bytes - VNET_HDR_LEN;
-	return queue->buf[le32_to_cpu(used->id) % queue->num] +
+	return queue->buf[from_vnet32(used->id) % queue->num] +
 	       VNET_FRAME_OFFSET;
 }
 
@@ -463,7 +490,7 @@ static void vnet_recv_done(struct pmsm_link *link)
 
 	if (!used)
 		return;
-	id = le32_to_cpu(used->id) % queue->num;
+	id = from_vnet32(used->id) % queue->num;
 	queue->state->used_idx++;
 	vnet_queue_buf(queue, id);
 	vnet_notify(queue, VNET_RX);

@@ -89,7 +89,7 @@ static u8 *hold;
  */
 static u64 given_up;
 
-static int fail(int error, const char *fmt, ...)
+static __printf(2, 3) int fail(int error, const char *fmt, ...)
 {
 	va_list args;
 
