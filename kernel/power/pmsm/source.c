@@ -358,13 +358,22 @@ static int send_end(void)
 	return send_whole(PMSM_END, &end, sizeof(end));
 }
 
+/* All that this migration took, the link's rings and buffers apart */
+static unsigned long extra_pages(void)
+{
+	struct pmsm_link *link = source->session.link;
+	size_t held = pmsm_session_hold_size(link, PMSM_WINDOW_SMALL);
+
+	return pmsm_image_extra_pages(&image) + PFN_UP(sizeof(*source)) +
+	       PFN_UP(sizeof(*handover)) + PFN_UP(held);
+}
+
 static int send_commit(void)
 {
 	struct pmsm_wire_commit commit = {
 		.data_bytes	= cpu_to_be64(source->data_bytes),
 		.retransmits	= cpu_to_be64(source->session.stats.retransmits),
-		.extra_pages	= cpu_to_be64(pmsm_image_extra_pages(&image) +
-					      DIV_ROUND_UP(sizeof(*source), PAGE_SIZE)),
+		.extra_pages	= cpu_to_be64(extra_pages()),
 	};
 	int i;
 
