@@ -9,6 +9,7 @@
 #include <linux/export.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/pmsm.h>
 #include <linux/string.h>
 
@@ -79,6 +80,30 @@ static bool ambiguous(const char *name)
 	       !list_is_singular(&pmsm_links);
 }
 
+/* Why there is no transfer NIC of that name, and what to do about it */
+static void explain_missing(const char *name)
+{
+	struct device *dev = NULL;
+
+	if (!*name) {
+		pr_err("there is no transfer NIC: give one to a pmsm driver, such as pmsm_virtio_net.nic=0000:00:04.0\n");
+		return;
+	}
+	if (IS_ENABLED(CONFIG_PCI))
+		dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
+	if (!dev) {
+		pr_err("there is no NIC %s\n", name);
+		return;
+	}
+	if (dev->driver)
+		pr_err("NIC %s is bound to the driver %s: unbind it and give it to a pmsm driver (driver_override)\n",
+		       name, dev->driver->name);
+	else
+		pr_err("NIC %s has no pmsm driver: is it configured, and does it know this NIC?\n",
+		       name);
+	put_device(dev);
+}
+
 /* Find the link and make sure that its driver stays; errors have been told */
 static struct pmsm_link *claim_link(const char *name)
 {
@@ -91,7 +116,7 @@ static struct pmsm_link *claim_link(const char *name)
 		pr_err("there are several transfer NICs: name one in /sys/power/pmsm/nic\n");
 		error = -EINVAL;
 	} else if (!link) {
-		pmsm_explain_missing_nic(name);
+		explain_missing(name);
 		error = -ENODEV;
 	} else if (link->busy) {
 		pr_err("%s: transfer NIC is in use\n", link->name);

@@ -7,14 +7,12 @@
  */
 
 #include <linux/console.h>
-#include <linux/device.h>
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/init.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/pci.h>
 #include <linux/printk.h>
 #include <linux/suspend.h>
 #include <linux/sysfs.h>
@@ -54,33 +52,6 @@ const char *pmsm_listen_nic(void)
 	return nic;
 }
 EXPORT_SYMBOL_GPL(pmsm_listen_nic);
-
-/**
- * pmsm_explain_missing_nic - say why there is no such transfer NIC
- * @name: What the operator asked for.
- */
-void pmsm_explain_missing_nic(const char *name)
-{
-	struct device *dev = NULL;
-
-	if (!*name) {
-		pr_err("there is no transfer NIC: give one to a pmsm driver, such as pmsm_virtio_net.nic=0000:00:04.0\n");
-		return;
-	}
-	if (IS_ENABLED(CONFIG_PCI))
-		dev = bus_find_device_by_name(&pci_bus_type, NULL, name);
-	if (!dev) {
-		pr_err("there is no NIC %s\n", name);
-		return;
-	}
-	if (dev->driver)
-		pr_err("NIC %s is bound to the driver %s: unbind it and give it to a pmsm driver (driver_override)\n",
-		       name, dev->driver->name);
-	else
-		pr_err("NIC %s has no pmsm driver: is it configured, and does it know this NIC?\n",
-		       name);
-	put_device(dev);
-}
 
 static int parse_seconds(const char *what, const char *text, unsigned int *ms)
 {

@@ -54,7 +54,6 @@ struct pmsm_handover {
 };
 
 /* main.c */
-void pmsm_explain_missing_nic(const char *name);
 int pmsm_parse_listen(char *text, struct pmsm_settings *settings);
 
 /* link.c */
