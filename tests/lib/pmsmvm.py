@@ -58,7 +58,7 @@ class Vm:
 
     def __init__(self, lab, name, memory=256, cpus=1, append="", disks=(),
                  mac=None, mtu=9000, cpu="max", kernel=None, transfer="direct",
-                 ordinary=True, address=None, swap=None):
+                 ordinary=True, address=None):
         self.lab, self.name, self.memory, self.cpus = lab, name, memory, cpus
         self.append, self.disks, self.mtu, self.cpu = append, disks, mtu, cpu
         self.kernel = kernel or lab.kernel
