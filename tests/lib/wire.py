@@ -30,7 +30,8 @@ def frame(kind, payload=b"", dst=BROADCAST, session=7, seq=0, ack=0,
     def header(crc):
         return HEADER.pack(dst, MAC, ETHERTYPE, version, kind, MAGIC,
                            len(payload), window, session, seq, ack, crc, 0)
-    return header(crc32c((header(0) + payload)[12:])) + payload
+    bare = header(0)
+    return header(crc32c(bare[12:40] + bare[44:] + payload)) + payload
 
 
 class Stranger:

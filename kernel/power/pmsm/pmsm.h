@@ -83,7 +83,7 @@ unsigned long pmsm_nosave_forbid(void);
 /* source.c */
 int pmsm_source_migrate(const struct pmsm_settings *settings);
 
-/* target.c */
+/* listen.c */
 int pmsm_target_listen(const struct pmsm_settings *settings);
 
 /* blast.c */

@@ -23,7 +23,7 @@
  * Acknowledge at the latest after so many frames, or so much time: each answer
  * costs a doorbell, and the sender has a window full of frames under way.
  */
-#define PMSM_ACK_EVERY		16
+#define PMSM_ACK_EVERY		32
 #define PMSM_ACK_DELAY		(PMSM_NS_PER_MS / 2)
 /* Later arrivals that make a missing frame look lost rather than late */
 #define PMSM_REORDER		3
@@ -32,6 +32,8 @@
 
 #define PMSM_RTO_MIN		(50 * PMSM_NS_PER_MS)
 #define PMSM_RTO_MAX		(500 * PMSM_NS_PER_MS)
+/* For the few last messages, each of which may stop the machine if it is lost */
+#define PMSM_RTO_URGENT		(5 * PMSM_NS_PER_MS)
 #define PMSM_RTO_START		(100 * PMSM_NS_PER_MS)
 #define PMSM_TIMER_TICK		(2 * PMSM_NS_PER_MS)
 
@@ -52,11 +54,9 @@ u32 pmsm_frame_crc(const struct pmsm_frame *frame)
 	const unsigned int head = offsetof(struct pmsm_frame, crc);
 	const unsigned int tail = head + sizeof(frame->crc);
 	const u8 *bytes = (const u8 *)frame;
-	const __be32 zero = 0;
-	u32 crc = ~0U;
+	u32 crc;
 
-	crc = crc32c(crc, bytes + PMSM_CRC_START, head - PMSM_CRC_START);
-	crc = crc32c(crc, &zero, sizeof(zero));
+	crc = crc32c(~0U, bytes + PMSM_CRC_START, head - PMSM_CRC_START);
 	crc = crc32c(crc, bytes + tail,
 		     sizeof(*frame) - tail + be16_to_cpu(frame->len));
 	return ~crc;
@@ -76,13 +76,14 @@ enum pmsm_frame_check pmsm_frame_check(const struct pmsm_frame *frame,
 	    frame->ethertype != cpu_to_be16(PMSM_ETHERTYPE) ||
 	    frame->magic != cpu_to_be32(PMSM_MAGIC))
 		return PMSM_FRAME_FOREIGN;
-	if (frame->version != PMSM_VERSION)
-		return PMSM_FRAME_VERSION;
 	/* Longer is fine: Ethernet pads short frames */
 	if (be16_to_cpu(frame->len) > len - sizeof(*frame))
 		return PMSM_FRAME_DAMAGED;
 	if (be32_to_cpu(frame->crc) != pmsm_frame_crc(frame))
 		return PMSM_FRAME_DAMAGED;
+	/* Last: a flipped bit there is damage, not another version */
+	if (frame->version != PMSM_VERSION)
+		return PMSM_FRAME_VERSION;
 	return PMSM_FRAME_GOOD;
 }
 
@@ -149,12 +150,21 @@ void pmsm_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 	s->rx_window = rx_window;
 	s->hold = hold;
 	s->frame_size = link->frame_size;
-	/* A power of two, or slots would jump when sequence numbers wrap */
-	s->tx_window = rounddown_pow_of_two(min_t(u32, PMSM_WINDOW_MAX,
-						  link->tx_slots -
-						  PMSM_LOOSE_SLOTS));
+	s->tx_window = min_t(u32, PMSM_WINDOW_MAX,
+			     link->tx_slots - PMSM_LOOSE_SLOTS);
 	/* Until the peer says more, only the opening message may go */
 	s->peer_window = 1;
+}
+
+/* Not simply modulo @tx_window: slots must not jump when @seq wraps */
+static unsigned int tx_slot(const struct pmsm_session *s, u32 seq)
+{
+	return (s->tx_una_slot + (seq - s->tx_una)) % s->tx_window;
+}
+
+static struct pmsm_tx *tx_of(struct pmsm_session *s, u32 seq)
+{
+	return &s->tx[tx_slot(s, seq)];
 }
 
 static struct pmsm_frame *tx_frame(struct pmsm_session *s, unsigned int slot)
@@ -190,7 +200,7 @@ static void fill_header(struct pmsm_session *s, struct pmsm_frame *frame,
  */
 void *pmsm_session_reserve(struct pmsm_session *s, unsigned int *room)
 {
-	u32 slot = s->tx_next % s->tx_window;
+	unsigned int slot = tx_slot(s, s->tx_next);
 
 	if (s->tx_next - s->tx_una >= min(s->tx_window, s->peer_window))
 		return NULL;
@@ -215,7 +225,7 @@ void pmsm_session_commit(struct pmsm_session *s, unsigned int type,
 			 unsigned int len, u64 now, u32 *crc)
 {
 	u32 seq = s->tx_next++;
-	u32 slot = seq % s->tx_window;
+	unsigned int slot = tx_slot(s, seq);
 	struct pmsm_frame *frame = tx_frame(s, slot);
 	struct pmsm_tx *tx = &s->tx[slot];
 
@@ -319,7 +329,11 @@ static void sample_rtt(struct pmsm_session *s, u64 rtt)
 
 static u64 rto(const struct pmsm_session *s, const struct pmsm_tx *tx)
 {
-	u64 ns = s->srtt ? s->srtt + 4 * s->rttvar : PMSM_RTO_START;
+	u64 ns;
+
+	if (s->urgent)
+		return PMSM_RTO_URGENT;
+	ns = s->srtt ? s->srtt + 4 * s->rttvar : PMSM_RTO_START;
 
 	ns = clamp_t(u64, ns, PMSM_RTO_MIN, PMSM_RTO_MAX);
 	ns <<= min_t(unsigned int, tx->tries - 1, 5);
@@ -334,9 +348,10 @@ static void take_ack(struct pmsm_session *s, u32 ack, u64 now)
 	if (!seq_before(s->tx_una, ack) || seq_before(s->tx_next, ack))
 		return;
 
-	last = &s->tx[(ack - 1) % s->tx_window];
+	last = tx_of(s, ack - 1);
 	if (last->tries == 1 && !last->sacked)
 		sample_rtt(s, now - last->sent);
+	s->tx_una_slot = tx_slot(s, ack);
 	s->tx_una = ack;
 	if (seq_before(s->tx_sacked, ack))
 		s->tx_sacked = ack;
@@ -357,7 +372,7 @@ static void take_sack(struct pmsm_session *s, const struct pmsm_frame *frame)
 		seq = base + i;
 		if (seq_before(seq, s->tx_una) || !seq_before(seq, s->tx_next))
 			continue;
-		s->tx[seq % s->tx_window].sacked = true;
+		tx_of(s, seq)->sacked = true;
 		if (seq_before(s->tx_sacked, seq + 1))
 			s->tx_sacked = seq + 1;
 	}
@@ -366,9 +381,9 @@ static void take_sack(struct pmsm_session *s, const struct pmsm_frame *frame)
 }
 
 /* Whether the frame looks lost rather than late */
-static bool looks_lost(const struct pmsm_session *s, u32 seq, u64 now)
+static bool looks_lost(struct pmsm_session *s, u32 seq, u64 now)
 {
-	const struct pmsm_tx *tx = &s->tx[seq % s->tx_window];
+	const struct pmsm_tx *tx = tx_of(s, seq);
 	u64 age = now - tx->sent;
 
 	if (age > rto(s, tx))
@@ -388,11 +403,11 @@ static void retransmit(struct pmsm_session *s, u64 now)
 	s->checked = now;
 
 	for (seq = s->tx_una; burst && seq_before(seq, s->tx_next); seq++) {
-		tx = &s->tx[seq % s->tx_window];
+		tx = tx_of(s, seq);
 		if (tx->sacked || !looks_lost(s, seq, now))
 			continue;
 		/* Still queued in the device: then it is not lost */
-		if (s->link->ops->send(s->link, seq % s->tx_window, tx->len))
+		if (s->link->ops->send(s->link, tx_slot(s, seq), tx->len))
 			continue;
 		tx->sent = now;
 		if (tx->tries < U8_MAX)
@@ -514,9 +529,6 @@ int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
 	case PMSM_RESET:
 		pmsm_frame_reason(frame, &s->error, s->reason,
 				  sizeof(s->reason));
-		break;
-	case PMSM_DONE:
-		s->done = true;
 		break;
 	}
 	return s->error;

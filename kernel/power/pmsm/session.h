@@ -44,6 +44,7 @@ struct pmsm_tx {
  * @reordered: Sequenced frames that came before their turn and were held.
  * @damaged: Frames with a wrong CRC or an impossible length.
  * @foreign: Frames of other protocols, sessions or senders.
+ * @polls: Looks at the wire.
  */
 struct pmsm_session_stats {
 	u64 tx;
@@ -53,6 +54,7 @@ struct pmsm_session_stats {
 	u64 reordered;
 	u64 damaged;
 	u64 foreign;
+	u64 polls;
 };
 
 /**
@@ -68,13 +70,15 @@ struct pmsm_session_stats {
  * @reason: The peer's words about that, if it had any.
  * @timeout: Give up when nothing was heard for so long, in ns.
  * @heard: When a valid frame last came, in ns.
- * @done: The peer has said %PMSM_DONE.
+ * @urgent: Send again after a few ms at the latest, no matter how busy
+ *	the wire gets by that.
  * @tx_next: Sequence number of the next frame to send.
  * @tx_una: Oldest sequence number that is not acknowledged.
+ * @tx_una_slot: Its transmit slot; later ones follow, modulo @tx_window.
  * @tx_window: Most frames that may wait for acknowledgment.
  * @peer_window: The same as the peer sees it.
  * @tx_sacked: Highest sequence number known to have arrived, plus one.
- * @tx: The waiting frames, by sequence number modulo @tx_window.
+ * @tx: The waiting frames, by slot.
  * @loose: Next transmit slot for a frame outside the sequence.
  * @rx_next: Sequence number of the next frame to deliver.
  * @rx_window: Frames beyond @rx_next that can be held.
@@ -103,10 +107,11 @@ struct pmsm_session {
 	char reason[PMSM_REASON_LEN];
 	u64 timeout;
 	u64 heard;
-	bool done;
+	bool urgent;
 
 	u32 tx_next;
 	u32 tx_una;
+	u32 tx_una_slot;
 	u32 tx_window;
 	u32 peer_window;
 	u32 tx_sacked;

@@ -1,90 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the source does in each phase.
+ * The source, phase by phase.
  */
 
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
 #include <linux/nmi.h>
-#include <linux/random.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/xxhash.h>
 
 #include "../power.h"
 #include "clock.h"
-#include "compat.h"
-#include "image.h"
 #include "machine.h"
-#include "pmsm.h"
-#include "session.h"
+#include "source.h"
+#include "talk.h"
 
-#define PMSM_SOURCE_POLL_US	200
-/* Runs of zero pages to collect before they are sent */
-#define PMSM_ZERO_RUNS		64
-/* Look at the wire after so many messages */
-#define PMSM_POLL_EVERY		8
-/* Repeat the last word, since nobody will answer it */
-#define PMSM_DONE_REPEAT	3
-/* Long enough for a frame to leave the device before that is turned off */
-#define PMSM_DONE_DELAY_MS	5
-/* Look after the watchdogs every so many polls */
-#define PMSM_WATCHDOG_POLLS	1024
-
-/**
- * struct pmsm_source - a migration as the source sees it
- * @session: The conversation.
- * @target: What the target says of itself.
- * @error: First error.
- * @reason: Words for it.
- * @accepted: The target has accepted.
- * @ready: The target has the image, verified.
- * @committed: The target has taken over.
- * @mark: pmsm_clock() at the end of the last phase.
- * @phase_ns: Duration of the phases.
- * @digest: So far.
- * @data_pages: Pages sent as contents.
- * @zero_pages: Pages sent as runs.
- * @data_bytes: Bytes of contents sent.
- * @polls: Calls of poll(), for the watchdogs.
- * @unpolled: Messages sent, for polling now and then.
- * @msg: The message being filled, or NULL.
- * @msg_len: Bytes of it in use.
- * @msg_room: Bytes there are.
- * @msg_next: DATA: physical address that would continue it.
- * @zeros: Runs of zero pages that are not in a message yet.
- * @nr_zeros: How many.
- * @stage: A page on its way into messages.
- *
- * Lives in memory that the image leaves out, for it changes while memory is
- * being sent.
- */
-struct pmsm_source {
-	struct pmsm_session session;
-	struct pmsm_wire_hello target;
-	int error;
-	char reason[PMSM_REASON_LEN];
-	bool accepted;
-	bool ready;
-	bool committed;
-	u64 mark;
-	u64 phase_ns[PMSM_PHASES];
-	u64 digest;
-	u64 data_pages;
-	u64 zero_pages;
-	u64 data_bytes;
-	unsigned int polls;
-	unsigned int unpolled;
-	u8 *msg;
-	unsigned int msg_len;
-	unsigned int msg_room;
-	u64 msg_next;
-	struct pmsm_run zeros[PMSM_ZERO_RUNS];
-	unsigned int nr_zeros;
-	u8 stage[PAGE_SIZE];
-};
+/* Say the last word again, since nobody will answer it */
+#define PMSM_RESET_REPEAT	3
+/* The target has heard DONE if it has been quiet for so long */
+#define PMSM_QUIET_MS		50
+/* Do not wait for that for ever */
+#define PMSM_DONE_MS		2000
 
 /*
  * These four do not change while memory is being sent.  They are part of the
@@ -124,93 +59,6 @@ static int source_deliver(void *ctx, unsigned int type, const void *payload,
 	}
 }
 
-static int poll(void)
-{
-	if (++source->polls % PMSM_WATCHDOG_POLLS == 0) {
-		touch_nmi_watchdog();
-		touch_softlockup_watchdog_sync();
-	}
-	return pmsm_session_poll(&source->session, pmsm_clock());
-}
-
-/* Wait for the target's word, in the atomic context */
-static int wait_until(const bool *condition)
-{
-	int error = 0;
-
-	while (!error && !READ_ONCE(*condition))
-		error = poll();
-	return error;
-}
-
-/*
- * Sending.  One message is being filled at a time: either contents of
- * consecutive memory, or a list of runs.
- */
-
-static int begin_message(void)
-{
-	int error = 0;
-
-	while (!error) {
-		source->msg = pmsm_session_reserve(&source->session,
-						   &source->msg_room);
-		if (source->msg)
-			break;
-		error = poll();
-	}
-	source->msg_len = 0;
-	return error;
-}
-
-static int send_message(enum pmsm_type type)
-{
-	__be32 be_crc;
-	u32 crc;
-
-	pmsm_session_commit(&source->session, type, source->msg_len,
-			    pmsm_clock(), &crc);
-	source->msg = NULL;
-	if (type == PMSM_MAP || type == PMSM_DATA || type == PMSM_ZERO) {
-		be_crc = cpu_to_be32(crc);
-		source->digest = xxh64(&be_crc, sizeof(be_crc), source->digest);
-	}
-	/* A doorbell for each frame would cost more than the frame */
-	return ++source->unpolled % PMSM_POLL_EVERY ? 0 : poll();
-}
-
-static int send_whole(enum pmsm_type type, const void *payload,
-		      unsigned int len)
-{
-	int error = begin_message();
-
-	if (error)
-		return error;
-	memcpy(source->msg, payload, len);
-	source->msg_len = len;
-	error = send_message(type);
-	return error ?: poll();
-}
-
-static int send_run(enum pmsm_type type, struct pmsm_run run)
-{
-	struct pmsm_wire_run *wire;
-	int error;
-
-	if (!source->msg) {
-		error = begin_message();
-		if (error)
-			return error;
-	}
-	wire = (void *)(source->msg + source->msg_len);
-	wire->pfn = cpu_to_be64(run.pfn);
-	wire->nr = cpu_to_be64(run.nr);
-	source->msg_len += sizeof(*wire);
-	if (source->msg_len + sizeof(*wire) > source->msg_room)
-		return send_message(type);
-	return 0;
-}
-
 static int send_begin(void)
 {
 	struct pmsm_wire_begin begin = {
@@ -220,142 +68,19 @@ static int send_begin(void)
 	};
 
 	pmsm_machine_entry(&begin);
-	return send_whole(PMSM_BEGIN, &begin, sizeof(begin));
-}
-
-static int send_map(void)
-{
-	struct pmsm_run run = {};
-	int error = 0;
-
-	for (;;) {
-		run = pmsm_image_run(&image, run.pfn + run.nr);
-		if (!run.nr || error)
-			break;
-		error = send_run(PMSM_MAP, run);
-	}
-	if (!error && source->msg)
-		error = send_message(PMSM_MAP);
-	return error;
-}
-
-static int flush_data(void)
-{
-	return source->msg ? send_message(PMSM_DATA) : 0;
-}
-
-/*
- * Zero runs collect outside of the message being filled and go out many at a
- * time, between two DATA messages: one by one, each would cost a frame.
- */
-static int flush_zeros(void)
-{
-	int error = flush_data();
-	unsigned int i;
-
-	for (i = 0; i < source->nr_zeros && !error; i++)
-		error = send_run(PMSM_ZERO, source->zeros[i]);
-	source->nr_zeros = 0;
-	if (!error && source->msg)
-		error = send_message(PMSM_ZERO);
-	return error;
-}
-
-static int send_zero_page(unsigned long pfn)
-{
-	struct pmsm_run *last = &source->zeros[source->nr_zeros - 1];
-	int error = 0;
-
-	source->zero_pages++;
-	if (source->nr_zeros && last->pfn + last->nr == pfn) {
-		last->nr++;
-		return 0;
-	}
-	if (source->nr_zeros == PMSM_ZERO_RUNS)
-		error = flush_zeros();
-	source->zeros[source->nr_zeros++] = (struct pmsm_run){ pfn, 1 };
-	return error;
-}
-
-static int begin_data(u64 addr)
-{
-	struct pmsm_wire_data *data;
-	int error = begin_message();
-
-	if (error)
-		return error;
-	data = (void *)source->msg;
-	data->addr = cpu_to_be64(addr);
-	source->msg_len = sizeof(*data);
-	source->msg_next = addr;
-	return 0;
-}
-
-static int send_data_page(unsigned long pfn)
-{
-	u64 addr = PFN_PHYS(pfn);
-	unsigned int part, done = 0;
-	int error = 0;
-
-	source->data_pages++;
-	source->data_bytes += PAGE_SIZE;
-	if (source->msg && source->msg_next != addr)
-		error = flush_data();
-
-	while (!error && done < PAGE_SIZE) {
-		if (!source->msg)
-			error = begin_data(addr + done);
-		if (error)
-			break;
-		part = min_t(unsigned int, PAGE_SIZE - done,
-			     source->msg_room - source->msg_len);
-		memcpy(source->msg + source->msg_len, source->stage + done, part);
-		source->msg_len += part;
-		source->msg_next += part;
-		done += part;
-		if (source->msg_len == source->msg_room)
-			error = flush_data();
-	}
-	return error;
-}
-
-static int send_page(unsigned long pfn)
-{
-	if (swsusp_copy_page(source->stage, pfn))
-		return send_zero_page(pfn);
-	return send_data_page(pfn);
-}
-
-/*
- * From the first page to the last, nothing may change in the image that would
- * matter after the restore: no allocation, no printing, no locks, no tracing.
- */
-static int send_contents(void)
-{
-	struct pmsm_run run = {};
-	int error = 0;
-
-	for (;;) {
-		run = pmsm_image_run(&image, run.pfn + run.nr);
-		if (!run.nr)
-			break;
-		for (; run.nr && !error; run.pfn++, run.nr--)
-			error = send_page(run.pfn);
-		if (error)
-			return error;
-	}
-	return flush_zeros();
+	return pmsm_talk_send(&source->session, PMSM_BEGIN, &begin,
+			      sizeof(begin));
 }
 
 static int send_end(void)
 {
 	struct pmsm_wire_end end = {
-		.data_pages	= cpu_to_be64(source->data_pages),
-		.zero_pages	= cpu_to_be64(source->zero_pages),
-		.digest		= cpu_to_be64(source->digest),
+		.data_pages	= cpu_to_be64(source->stream.data_pages),
+		.zero_pages	= cpu_to_be64(source->stream.zero_pages),
+		.digest		= cpu_to_be64(source->stream.digest),
 	};
 
-	return send_whole(PMSM_END, &end, sizeof(end));
+	return pmsm_talk_send(&source->session, PMSM_END, &end, sizeof(end));
 }
 
 /* All that this migration took, the link's rings and buffers apart */
@@ -368,10 +93,15 @@ static unsigned long extra_pages(void)
 	       PFN_UP(sizeof(*handover)) + PFN_UP(held);
 }
 
+static u64 data_bytes(void)
+{
+	return source->stream.data_pages << PAGE_SHIFT;
+}
+
 static int send_commit(void)
 {
 	struct pmsm_wire_commit commit = {
-		.data_bytes	= cpu_to_be64(source->data_bytes),
+		.data_bytes	= cpu_to_be64(data_bytes()),
 		.retransmits	= cpu_to_be64(source->session.stats.retransmits),
 		.extra_pages	= cpu_to_be64(extra_pages()),
 	};
@@ -379,53 +109,70 @@ static int send_commit(void)
 
 	for (i = 0; i < ARRAY_SIZE(commit.phase_ns); i++)
 		commit.phase_ns[i] = cpu_to_be64(source->phase_ns[i]);
-	return send_whole(PMSM_COMMIT, &commit, sizeof(commit));
+	return pmsm_talk_send(&source->session, PMSM_COMMIT, &commit,
+			      sizeof(commit));
 }
 
 static int send_image(void)
 {
+	struct pmsm_session *s = &source->session;
 	int error;
 
 	pmsm_image_scan(&image);
 	error = send_begin();
 	if (!error)
-		error = send_map();
+		error = pmsm_stream_map(&source->stream, &image);
+	end_phase(PMSM_PHASE_SCAN);
 	if (!error)
-		end_phase(PMSM_PHASE_SCAN);
-	if (!error)
-		error = send_contents();
+		error = pmsm_stream_contents(&source->stream, &image);
 	if (!error)
 		error = send_end();
-	while (!error && !pmsm_session_idle(&source->session))
-		error = poll();
+	while (!error && !pmsm_session_idle(s))
+		error = pmsm_talk_poll(s);
 	end_phase(PMSM_PHASE_STREAM);
 	if (!error)
-		error = wait_until(&source->ready);
+		error = pmsm_talk_wait(s, &source->ready);
 	end_phase(PMSM_PHASE_VERIFY);
 	return error;
 }
 
 static void print_sent(void)
 {
+	const struct pmsm_stream *stream = &source->stream;
 	u64 ns = source->phase_ns[PMSM_PHASE_STREAM];
-	u64 mib = source->data_bytes >> 20;
+	u64 bytes = data_bytes();
 
 	pr_info("sent %llu pages, %llu of them zero, %llu MiB in %llu ms (%llu MiB/s), %llu frames again\n",
-		source->data_pages + source->zero_pages, source->zero_pages,
-		mib, ns / NSEC_PER_MSEC,
-		div64_u64(source->data_bytes * NSEC_PER_MSEC, ns | 1) * 1000 >> 20,
+		stream->data_pages + stream->zero_pages, stream->zero_pages,
+		bytes >> 20, div_u64(ns, NSEC_PER_MSEC),
+		mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, ns | 1) >> 20,
 		source->session.stats.retransmits);
+}
+
+/*
+ * A target that has not heard DONE goes on telling, and each of its frames
+ * gets another one.
+ */
+static void say_done(void)
+{
+	struct pmsm_session *s = &source->session;
+	u64 start = pmsm_clock(), now = start, said = start, heard = 0;
+
+	while (now - said < PMSM_QUIET_MS * PMSM_NS_PER_MS &&
+	       now - start < PMSM_DONE_MS * PMSM_NS_PER_MS) {
+		if (s->heard != heard &&
+		    pmsm_session_send_loose(s, PMSM_DONE, NULL, 0)) {
+			heard = s->heard;
+			said = now;
+		}
+		pmsm_talk_poll(s);
+		now = pmsm_clock();
+	}
 }
 
 static void __noreturn machine_is_gone(void)
 {
-	int i;
-
-	for (i = 0; i < PMSM_DONE_REPEAT; i++) {
-		pmsm_session_send_loose(&source->session, PMSM_DONE, NULL, 0);
-		poll();
-		mdelay(PMSM_DONE_DELAY_MS);
-	}
+	say_done();
 	pr_info("this machine runs on the target now; powering off\n");
 	source->session.link->ops->stop(source->session.link);
 	pmsm_machine_off();
@@ -450,9 +197,11 @@ static int hand_over(void)
 {
 	int error;
 
+	/* Nothing else is on the wire any more, and every moment is downtime */
+	source->session.urgent = true;
 	error = send_commit();
 	if (!error)
-		error = wait_until(&source->committed);
+		error = pmsm_talk_wait(&source->session, &source->committed);
 	if (!error)
 		machine_is_gone();
 	if (error == -ETIMEDOUT)
@@ -492,15 +241,13 @@ static const struct hibernation_image_ops pmsm_image_ops = {
 	.restored	= pmsm_report_restored,
 };
 
-/*
- * Negotiation, while everything still runs.
- */
-
 static void explain(int error)
 {
 	const char *name = source->session.link->name;
 
-	if (source->session.reason[0])
+	if (source->reason[0])
+		pr_err("this machine cannot move: %s\n", source->reason);
+	else if (source->session.reason[0])
 		pr_err("%s: target says: %s\n", name, source->session.reason);
 	else if (error == -ETIMEDOUT && !source->accepted)
 		pr_err("%s: no target answers: is one listening on this link (pmsm.listen=)?\n",
@@ -515,90 +262,13 @@ static void explain(int error)
 		pr_err("%s: migration failed with error %d\n", name, error);
 }
 
-static int send_hello(void)
-{
-	struct pmsm_wire_hello *hello;
-	unsigned int room;
-	int error;
-
-	hello = pmsm_session_reserve(&source->session, &room);
-	if (!hello)
-		return -EBUSY;
-	error = pmsm_compat_describe(hello, source->session.link->frame_size,
-				     source->reason, sizeof(source->reason));
-	if (error) {
-		pr_err("this machine cannot move: %s\n", source->reason);
-		return error;
-	}
-	pmsm_session_commit(&source->session, PMSM_HELLO, sizeof(*hello),
-			    pmsm_clock(), NULL);
-	return 0;
-}
-
-/*
- * Until somebody has accepted, the peer may be anybody.  Whoever says
- * something to the point first is it.
- */
-static void choose_peer(const struct pmsm_frame *frame, unsigned int len)
-{
-	struct pmsm_session *s = &source->session;
-	enum pmsm_frame_check check = pmsm_frame_check(frame, len);
-
-	/* Nothing else in a frame of another version has a known place */
-	if (check == PMSM_FRAME_VERSION &&
-	    ether_addr_equal(frame->dst, s->link->addr))
-		s->error = -EPROTONOSUPPORT;
-	if (check != PMSM_FRAME_GOOD ||
-	    be64_to_cpu(frame->session) != s->id)
-		return;
-	if (is_broadcast_ether_addr(s->peer) &&
-	    (frame->type == PMSM_ACCEPT || frame->type == PMSM_REFUSE))
-		ether_addr_copy(s->peer, frame->src);
-}
-
-static int negotiate_once(void)
-{
-	struct pmsm_session *s = &source->session;
-	struct pmsm_link *link = s->link;
-	struct pmsm_frame *frame;
-	unsigned int len;
-
-	while (!s->error && (frame = link->ops->recv(link, &len))) {
-		choose_peer(frame, len);
-		pmsm_session_input(s, frame, len, pmsm_clock());
-		link->ops->recv_done(link);
-	}
-	return poll();
-}
-
-static int negotiate(void)
-{
-	int error = send_hello();
-
-	while (!error && !source->accepted) {
-		error = negotiate_once();
-		usleep_range(PMSM_SOURCE_POLL_US, 2 * PMSM_SOURCE_POLL_US);
-		if (!error && signal_pending(current))
-			error = -EINTR;
-	}
-	if (!error) {
-		source->session.frame_size =
-			min_t(unsigned int, source->session.frame_size,
-			      be16_to_cpu(source->target.frame_size));
-		if (source->session.frame_size < ETH_FRAME_LEN)
-			error = -EPROTO;
-	}
-	end_phase(PMSM_PHASE_NEGOTIATE);
-	return error;
-}
-
 /* Best effort: a target that misses this finds out by the silence */
 static void call_off(int error)
 {
 	struct pmsm_session *s = &source->session;
 	int i;
 
-	for (i = 0; i < PMSM_DONE_REPEAT; i++)
+	for (i = 0; i < PMSM_RESET_REPEAT; i++)
 		pmsm_session_send_reason(s, PMSM_RESET, error,
 					 "the source goes on running");
 }
@@ -615,6 +285,7 @@ static int source_alloc(struct pmsm_link *link,
 
 	pmsm_session_init(&source->session, link, pmsm_random_id(),
 			  PMSM_WINDOW_SMALL, hold);
+	pmsm_stream_init(&source->stream, &source->session);
 	source->session.deliver = source_deliver;
 	source->session.timeout = settings->timeout_ms * PMSM_NS_PER_MS;
 	ether_addr_copy(source->session.peer, settings->peer);
@@ -656,7 +327,8 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 		pr_err("no memory for the migration\n");
 		goto out;
 	}
-	error = negotiate();
+	error = pmsm_source_negotiate(source);
+	end_phase(PMSM_PHASE_NEGOTIATE);
 	if (error) {
 		explain(error);
 		call_off(error);

@@ -8,6 +8,8 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct pbe;
+
 /**
  * struct pmsm_conflict - an image frame that the target itself uses
  * @pfn: Its number.

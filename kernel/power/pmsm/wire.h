@@ -71,8 +71,8 @@ enum pmsm_type {
  * @dst: Ethernet destination.
  * @src: Ethernet source.
  * @ethertype: %PMSM_ETHERTYPE.
- * @version: %PMSM_VERSION.  This field, @magic and all before it keep their
- *	places in every later version.
+ * @version: %PMSM_VERSION.  This field, those before it, @magic, @len and @crc
+ *	keep their places and meanings in every later version.
  * @type: enum pmsm_type.
  * @magic: %PMSM_MAGIC.
  * @len: Bytes of payload after this header.
@@ -82,7 +82,7 @@ enum pmsm_type {
  *	Of an unsequenced frame: 0.
  * @ack: Next @seq that the sender of this frame expects.
  * @crc: CRC32C over the frame from @ethertype to the end of the payload, this
- *	field taken as zero.
+ *	field left out.
  * @pad: Zero.  Makes the payload start at a multiple of 8.
  * @payload: @len bytes.
  */

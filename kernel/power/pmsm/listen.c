@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The target waits for a machine: everything runs, and one question at a time
+ * is answered.
+ */
+
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/etherdevice.h>
+#include <linux/memblock.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "clock.h"
+#include "compat.h"
+#include "talk.h"
+#include "target.h"
+
+#define PMSM_LISTEN_POLL_US	200
+/* Memory left to this kernel for stopping its devices, in pages */
+#define PMSM_RESERVE_PAGES	4096
+/* The source may be busy freezing processes for so long */
+#define PMSM_FREEZE_MS		60000
+#define PMSM_RESET_REPEAT	3
+
+static struct pmsm_target *target;
+static u8 *hold;
+
+/*
+ * The last session that was given up.  A COMMIT that still comes for it gets
+ * a RESET, which is a promise that nobody will ever run from its image.
+ */
+static u64 given_up;
+
+static void init_session(struct pmsm_link *link, u64 id, const u8 *peer)
+{
+	pmsm_session_init(&target->session, link, id,
+			  rounddown_pow_of_two(min(link->rx_slots,
+						   PMSM_WINDOW_MAX)), hold);
+	target->session.deliver = pmsm_target_deliver;
+	target->session.ctx = target;
+	ether_addr_copy(target->session.peer, peer);
+	target->session.heard = pmsm_clock();
+	target->session.timeout = PMSM_FREEZE_MS * PMSM_NS_PER_MS;
+}
+
+static void refuse(int error, const char *reason)
+{
+	pmsm_session_send_reason(&target->session, PMSM_REFUSE, error, reason);
+	pr_err("refused %pM: %s\n", target->session.peer, reason);
+}
+
+static int accept(void)
+{
+	struct pmsm_session *s = &target->session;
+	struct pmsm_wire_hello *source = &target->source;
+	int error;
+
+	error = pmsm_compat_describe(&target->self, s->link->frame_size,
+				     target->reason, sizeof(target->reason));
+	if (!error)
+		error = pmsm_compat_check(source, &target->self, target->reason,
+					  sizeof(target->reason));
+	if (error)
+		return error;
+
+	error = pmsm_store_init(&target->store, max_pfn);
+	if (!error)
+		error = pmsm_store_grab(&target->store, PMSM_RESERVE_PAGES);
+	if (error)
+		return pmsm_fail(target, error, "no memory for the store");
+	if (be64_to_cpu(source->image_pages) >
+	    target->store.nr_own + PMSM_RESERVE_PAGES)
+		return pmsm_fail(target, -ENOSPC,
+				 "%llu pages in use there, only %lu free here",
+				 be64_to_cpu(source->image_pages),
+				 target->store.nr_own);
+
+	s->frame_size = clamp_t(unsigned int, be16_to_cpu(source->frame_size),
+				ETH_FRAME_LEN, s->link->frame_size);
+	return pmsm_talk_send(s, PMSM_ACCEPT, &target->self,
+			      sizeof(target->self));
+}
+
+static void call_off(int error)
+{
+	int i;
+
+	if (target->session.reason[0])
+		pr_err("source calls it off: %s\n", target->session.reason);
+	else if (target->reason[0])
+		pr_err("called off: %s\n", target->reason);
+	else if (error == -ETIMEDOUT)
+		pr_err("source %pM has fallen silent\n", target->session.peer);
+	else
+		pr_err("called off (error %d)\n", error);
+
+	given_up = target->session.id;
+	for (i = 0; i < PMSM_RESET_REPEAT; i++)
+		pmsm_session_send_reason(&target->session, PMSM_RESET, error,
+					 target->reason[0] ? target->reason :
+					 "the target has given up");
+}
+
+static void remember(struct pmsm_link *link, const struct pmsm_frame *frame,
+		     const struct pmsm_settings *settings)
+{
+	memset(target, 0, sizeof(*target));
+	INIT_LIST_HEAD(&target->store.blocks);
+	init_session(link, be64_to_cpu(frame->session), frame->src);
+	memcpy(&target->source, frame->payload, sizeof(target->source));
+	target->timeout = settings->timeout_ms * PMSM_NS_PER_MS;
+	/* That was the first message */
+	target->session.rx_next = 1;
+	target->session.peer_window = max_t(u32, be16_to_cpu(frame->window), 2);
+	target->asked = true;
+}
+
+static void take_in(struct pmsm_link *link)
+{
+	int error;
+
+	pr_info("%s: %pM asks to move here\n", link->name,
+		target->session.peer);
+	error = accept();
+	if (error) {
+		refuse(error, target->reason);
+	} else {
+		error = pmsm_target_restore(target);
+		call_off(error);
+	}
+	pmsm_store_free(&target->store);
+	pr_info("%s: listening again\n", link->name);
+}
+
+/* Stateless answers, in the name of no session */
+static void answer(struct pmsm_link *link, const struct pmsm_frame *frame,
+		   unsigned int type, int error, const char *text)
+{
+	init_session(link, be64_to_cpu(frame->session), frame->src);
+	pmsm_session_send_reason(&target->session, type, error, text);
+}
+
+static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
+		      const struct pmsm_settings *settings)
+{
+	bool old = given_up && be64_to_cpu(frame->session) == given_up;
+
+	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_COMMIT))
+		answer(link, frame, PMSM_RESET, -ECONNABORTED,
+		       "the target has given up");
+	else if (frame->type == PMSM_HELLO &&
+		 be16_to_cpu(frame->len) == sizeof(target->source))
+		remember(link, frame, settings);
+	else if (frame->type == PMSM_BLAST_END)
+		pmsm_blast_answer(link, frame);
+}
+
+static void hear(struct pmsm_link *link, const struct pmsm_frame *frame,
+		 unsigned int len, const struct pmsm_settings *settings)
+{
+	char text[80];
+
+	/* Before anything that costs time */
+	if (pmsm_blast_hear(frame, len))
+		return;
+
+	switch (pmsm_frame_check(frame, len)) {
+	case PMSM_FRAME_VERSION:
+		snprintf(text, sizeof(text),
+			 "protocol version %u there, %u here", frame->version,
+			 PMSM_VERSION);
+		pr_err_ratelimited("refused %pM: %s\n", frame->src, text);
+		answer(link, frame, PMSM_REFUSE, -EPROTONOSUPPORT, text);
+		break;
+	case PMSM_FRAME_GOOD:
+		hear_good(link, frame, settings);
+		break;
+	default:
+		break;
+	}
+}
+
+static int listen_once(struct pmsm_link *link,
+		       const struct pmsm_settings *settings)
+{
+	struct pmsm_frame *frame;
+	unsigned int len;
+
+	while ((frame = link->ops->recv(link, &len))) {
+		hear(link, frame, len, settings);
+		link->ops->recv_done(link);
+		if (target->asked) {
+			target->asked = false;
+			take_in(link);
+		}
+	}
+	if (signal_pending(current))
+		return -EINTR;
+	if (pmsm_blast_busy())
+		cond_resched();
+	else
+		usleep_range(PMSM_LISTEN_POLL_US, 2 * PMSM_LISTEN_POLL_US);
+	return 0;
+}
+
+/**
+ * pmsm_target_listen - wait for a machine and become it
+ * @settings: What the operator has said.
+ *
+ * May sleep.  Goes on listening after a migration that failed.
+ *
+ * Return: only without success: -ETIMEDOUT when nobody came in time, -EINTR
+ * after a signal, or why it cannot listen, after a message.
+ */
+int pmsm_target_listen(const struct pmsm_settings *settings)
+{
+	struct pmsm_link *link;
+	u64 until;
+	int error;
+
+	link = pmsm_link_get(settings->nic);
+	if (IS_ERR(link))
+		return PTR_ERR(link);
+
+	target = kvzalloc(sizeof(*target), GFP_KERNEL);
+	hold = kvzalloc(pmsm_session_hold_size(link, PMSM_WINDOW_MAX),
+			GFP_KERNEL);
+	if (!target || !hold) {
+		error = -ENOMEM;
+		goto out;
+	}
+
+	pr_info("%s: listening for a machine to move here (%pM, frames of %u bytes)\n",
+		link->name, link->addr, link->frame_size);
+	until = pmsm_clock() + settings->listen_ms * PMSM_NS_PER_MS;
+	do {
+		error = listen_once(link, settings);
+		if (settings->listen_ms && pmsm_clock() >= until && !error)
+			error = -ETIMEDOUT;
+	} while (!error);
+	if (error == -ETIMEDOUT)
+		pr_info("%s: nobody came in %u ms\n", link->name,
+			settings->listen_ms);
+out:
+	kvfree(hold);
+	kvfree(target);
+	target = NULL;
+	pmsm_link_put(link);
+	return error;
+}

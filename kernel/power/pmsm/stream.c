@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The image as messages: MAP, DATA and ZERO.
+ *
+ * One message is being filled at a time: either contents of consecutive
+ * memory, or a list of runs.
+ */
+
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/xxhash.h>
+
+#include "../power.h"
+#include "clock.h"
+#include "stream.h"
+#include "talk.h"
+
+/* Look at the wire after so many messages */
+#define PMSM_POLL_EVERY		32
+
+/**
+ * pmsm_stream_init - start with nothing sent
+ * @stream: The stream.
+ * @s: Where it goes.
+ */
+void pmsm_stream_init(struct pmsm_stream *stream, struct pmsm_session *s)
+{
+	memset(stream, 0, sizeof(*stream));
+	stream->session = s;
+}
+
+static int begin_message(struct pmsm_stream *stream)
+{
+	void *msg = pmsm_talk_reserve(stream->session, &stream->msg_room);
+
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	stream->msg = msg;
+	stream->msg_len = 0;
+	return 0;
+}
+
+static int send_message(struct pmsm_stream *stream, enum pmsm_type type)
+{
+	__be32 be_crc;
+	u32 crc;
+
+	pmsm_session_commit(stream->session, type, stream->msg_len,
+			    pmsm_clock(), &crc);
+	stream->msg = NULL;
+	be_crc = cpu_to_be32(crc);
+	stream->digest = xxh64(&be_crc, sizeof(be_crc), stream->digest);
+	/* A doorbell for each frame would cost more than the frame */
+	if (++stream->unpolled % PMSM_POLL_EVERY)
+		return 0;
+	return pmsm_talk_poll(stream->session);
+}
+
+static int flush(struct pmsm_stream *stream, enum pmsm_type type)
+{
+	return stream->msg ? send_message(stream, type) : 0;
+}
+
+static int send_run(struct pmsm_stream *stream, enum pmsm_type type,
+		    struct pmsm_run run)
+{
+	struct pmsm_wire_run *wire;
+	int error;
+
+	if (!stream->msg) {
+		error = begin_message(stream);
+		if (error)
+			return error;
+	}
+	wire = (void *)(stream->msg + stream->msg_len);
+	wire->pfn = cpu_to_be64(run.pfn);
+	wire->nr = cpu_to_be64(run.nr);
+	stream->msg_len += sizeof(*wire);
+	if (stream->msg_len + sizeof(*wire) > stream->msg_room)
+		return send_message(stream, type);
+	return 0;
+}
+
+/**
+ * pmsm_stream_map - name the page frames of the image
+ * @stream: The stream.
+ * @image: The image.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_stream_map(struct pmsm_stream *stream, const struct pmsm_image *image)
+{
+	struct pmsm_run run = {};
+	int error = 0;
+
+	for (;;) {
+		run = pmsm_image_run(image, run.pfn + run.nr);
+		if (!run.nr || error)
+			break;
+		error = send_run(stream, PMSM_MAP, run);
+	}
+	return error ?: flush(stream, PMSM_MAP);
+}
+
+/*
+ * Zero runs collect outside of the message being filled and go out many at a
+ * time, between two DATA messages: one by one, each would cost a frame.
+ */
+static int flush_zeros(struct pmsm_stream *stream)
+{
+	int error = flush(stream, PMSM_DATA);
+	unsigned int i;
+
+	for (i = 0; i < stream->nr_zeros && !error; i++)
+		error = send_run(stream, PMSM_ZERO, stream->zeros[i]);
+	stream->nr_zeros = 0;
+	return error ?: flush(stream, PMSM_ZERO);
+}
+
+static int send_zero_page(struct pmsm_stream *stream, unsigned long pfn)
+{
+	struct pmsm_run *last = &stream->zeros[stream->nr_zeros - 1];
+	int error = 0;
+
+	stream->zero_pages++;
+	if (stream->nr_zeros && last->pfn + last->nr == pfn) {
+		last->nr++;
+		return 0;
+	}
+	if (stream->nr_zeros == PMSM_ZERO_RUNS)
+		error = flush_zeros(stream);
+	stream->zeros[stream->nr_zeros++] = (struct pmsm_run){ pfn, 1 };
+	return error;
+}
+
+static int begin_data(struct pmsm_stream *stream, u64 addr)
+{
+	struct pmsm_wire_data *data;
+	int error = begin_message(stream);
+
+	if (error)
+		return error;
+	data = (void *)stream->msg;
+	data->addr = cpu_to_be64(addr);
+	stream->msg_len = sizeof(*data);
+	stream->msg_next = addr;
+	return 0;
+}
+
+static int advance(struct pmsm_stream *stream, unsigned int len)
+{
+	stream->msg_len += len;
+	stream->msg_next += len;
+	return stream->msg_len < stream->msg_room ? 0 :
+	       send_message(stream, PMSM_DATA);
+}
+
+static int send_stage(struct pmsm_stream *stream, u64 addr)
+{
+	unsigned int part, done = 0;
+	int error = 0;
+
+	while (!error && done < PAGE_SIZE) {
+		if (!stream->msg)
+			error = begin_data(stream, addr + done);
+		if (error)
+			break;
+		part = min_t(unsigned int, PAGE_SIZE - done,
+			     stream->msg_room - stream->msg_len);
+		memcpy(stream->msg + stream->msg_len, stream->stage + done, part);
+		error = advance(stream, part);
+		done += part;
+	}
+	return error;
+}
+
+/* A message that continues at @addr, with room for something */
+static int ready_for(struct pmsm_stream *stream, u64 addr)
+{
+	int error;
+
+	if (stream->msg && stream->msg_next == addr)
+		return 0;
+	error = flush(stream, PMSM_DATA);
+	return error ?: begin_data(stream, addr);
+}
+
+/* One pass over the page copies it into the frame and finds it zero or not */
+static int send_page(struct pmsm_stream *stream, unsigned long pfn)
+{
+	u64 addr = PFN_PHYS(pfn);
+	int error = ready_for(stream, addr);
+	bool fits;
+
+	if (error)
+		return error;
+	fits = stream->msg_room - stream->msg_len >= PAGE_SIZE;
+	if (swsusp_copy_page(fits ? stream->msg + stream->msg_len :
+			     stream->stage, pfn)) {
+		/* Nothing in it yet: the frame goes to whoever comes next */
+		if (stream->msg_len == sizeof(struct pmsm_wire_data))
+			stream->msg = NULL;
+		return send_zero_page(stream, pfn);
+	}
+	stream->data_pages++;
+	return fits ? advance(stream, PAGE_SIZE) : send_stage(stream, addr);
+}
+
+/**
+ * pmsm_stream_contents - send the image's memory
+ * @stream: The stream.
+ * @image: The image, named before.
+ *
+ * Call with interrupts off and devices stopped.  From the first page to the
+ * last, nothing may change in the image that would matter after the restore:
+ * no allocation, no printing, no locks, no tracing.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_stream_contents(struct pmsm_stream *stream,
+			 const struct pmsm_image *image)
+{
+	struct pmsm_run run = {};
+	int error;
+
+	for (;;) {
+		run = pmsm_image_run(image, run.pfn + run.nr);
+		if (!run.nr)
+			break;
+		for (; run.nr; run.pfn++, run.nr--) {
+			error = send_page(stream, run.pfn);
+			if (error)
+				return error;
+		}
+	}
+	return flush_zeros(stream);
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sending and waiting for the other side.
+ *
+ * All of it polls, so that it works with interrupts off and one CPU as well as
+ * while everything runs.
+ */
+
+#include <linux/err.h>
+#include <linux/nmi.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "clock.h"
+#include "talk.h"
+
+/* Look after the watchdogs every so many polls */
+#define PMSM_WATCHDOG_POLLS	1024
+
+/**
+ * pmsm_talk_poll - do what is to be done now
+ * @s: The session.
+ *
+ * pmsm_session_poll() by this machine's clock, with the watchdogs kept quiet.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_talk_poll(struct pmsm_session *s)
+{
+	if (++s->stats.polls % PMSM_WATCHDOG_POLLS == 0) {
+		touch_nmi_watchdog();
+		touch_softlockup_watchdog_sync();
+	}
+	return pmsm_session_poll(s, pmsm_clock());
+}
+
+/**
+ * pmsm_talk_wait - wait for the other side's word
+ * @s: The session.
+ * @condition: What its @deliver sets when the word has come.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_talk_wait(struct pmsm_session *s, const bool *condition)
+{
+	int error = 0;
+
+	while (!error && !READ_ONCE(*condition))
+		error = pmsm_talk_poll(s);
+	return error;
+}
+
+/**
+ * pmsm_talk_reserve - wait for room for the next message
+ * @s: The session.
+ * @room: Where to put how many bytes the message may have.
+ *
+ * Return: the payload to fill, for pmsm_session_commit() to send, or the errno
+ * that ended the session as an ERR_PTR.
+ */
+void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room)
+{
+	void *msg;
+	int error;
+
+	while (!(msg = pmsm_session_reserve(s, room))) {
+		error = pmsm_talk_poll(s);
+		if (error)
+			return ERR_PTR(error);
+	}
+	return msg;
+}
+
+/**
+ * pmsm_talk_send - send a message that is there already
+ * @s: The session.
+ * @type: Its type, below %PMSM_SEQUENCED.
+ * @payload: Its payload.
+ * @len: Length of that, which must fit into a frame.
+ *
+ * Return: 0, or the negative errno that ended the session.
+ */
+int pmsm_talk_send(struct pmsm_session *s, enum pmsm_type type,
+		   const void *payload, unsigned int len)
+{
+	unsigned int room;
+	void *msg = pmsm_talk_reserve(s, &room);
+
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	memcpy(msg, payload, len);
+	pmsm_session_commit(s, type, len, pmsm_clock(), NULL);
+	return pmsm_talk_poll(s);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A migration as the target sees it.
+ */
+#ifndef _PMSM_TARGET_H
+#define _PMSM_TARGET_H
+
+#include "pmsm.h"
+#include "session.h"
+#include "store.h"
+
+/**
+ * struct pmsm_target - a migration as the target sees it
+ * @session: The conversation.
+ * @store: Where the image goes.
+ * @source: What the source says of itself.
+ * @self: What this machine says.
+ * @begin: The image as a whole.
+ * @commit: The source's account of itself.
+ * @asked: A HELLO has come and waits for an answer.
+ * @begun: @begin is there.
+ * @planned: The last MAP has been seen.
+ * @ended: All is here and verified.
+ * @committed: The source has decided.
+ * @digest: So far.
+ * @data_pages: As END said.
+ * @zero_pages: As END said.
+ * @started: pmsm_clock() at BEGIN.
+ * @told: When progress was last printed.
+ * @timeout: Longest silence once the image has begun, in ns.
+ * @handover: A page for the machine that this one becomes.
+ * @reason: Words for the error that ended it.
+ */
+struct pmsm_target {
+	struct pmsm_session session;
+	struct pmsm_store store;
+	struct pmsm_wire_hello source;
+	struct pmsm_wire_hello self;
+	struct pmsm_wire_begin begin;
+	struct pmsm_wire_commit commit;
+	bool asked;
+	bool begun;
+	bool planned;
+	bool ended;
+	bool committed;
+	u64 digest;
+	u64 data_pages;
+	u64 zero_pages;
+	u64 started;
+	u64 told;
+	u64 timeout;
+	struct pmsm_handover *handover;
+	char reason[PMSM_REASON_LEN];
+};
+
+__printf(3, 4)
+int pmsm_fail(struct pmsm_target *target, int error, const char *fmt, ...);
+int pmsm_target_deliver(void *ctx, unsigned int type, const void *payload,
+			unsigned int len, u32 crc);
+int pmsm_target_write_handover(struct pmsm_target *target);
+int pmsm_target_restore(struct pmsm_target *target);
+
+#endif /* _PMSM_TARGET_H */
