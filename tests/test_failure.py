@@ -52,6 +52,15 @@ def test_other_kernel(lab):
             "refused .*kernel release", target={"kernel": other})
 
 
+def test_other_build(lab):
+    """The same release and configuration, but not the same kernel."""
+    rebuilt = lab.build_kernel("rebuilt", tag="2")
+    if not rebuilt:
+        raise Skip("needs a second kernel")
+    failing(lab, "Exec format error", "target says: kernel build",
+            "refused .*kernel build", target={"kernel": rebuilt})
+
+
 def test_little_memory(lab):
     failing(lab, "No space left", "target says: memory",
             "refused .*is not all memory here", target={"memory": 192})

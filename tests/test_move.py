@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
-from ktap import check, main, say
+from ktap import Skip, check, check_in, main, say
 from pmsmvm import NIC, TickMeter, move
 
 
@@ -140,6 +140,36 @@ def test_pause(lab):
     check(meter.count > 100, "only %d ticks" % meter.count)
     say("longest gap %.0f ms" % meter.stop())
 
+
+
+def take_nic(vm):
+    """Load the driver where the ordinary one has the NIC already."""
+    vm.must("insmod /pmsm_xfer.ko")
+    vm.must("echo %s > /sys/bus/pci/drivers/virtio-pci/unbind" % NIC)
+    vm.must("insmod /pmsm_virtio_net.ko nic=" + NIC)
+    check_in(NIC, vm.must("cat /sys/power/pmsm/nics"), "the transfer NICs")
+
+
+def test_modules(lab):
+    """User space loads the driver, then listens, as an initramfs would."""
+    kernel = lab.build_kernel("modules")
+    if not kernel:
+        raise Skip("needs a kernel with the driver as a module")
+    build = os.path.join(os.path.dirname(kernel), "../../..")
+    for name in ("pmsm_xfer", "pmsm_virtio_net"):
+        lab.add_file(os.path.join(build, "drivers/net/pmsm_xfer",
+                                  name + ".ko"))
+    b = lab.vm("b", kernel=kernel).wait_boot()
+    a = lab.vm("a", kernel=kernel).wait_boot()
+    take_nic(a)
+    take_nic(b)
+    b.send("echo %s > /sys/power/pmsm/listen" % NIC)
+    b.wait_console("listening for a machine")
+    filled = a.program("memfill run --mib 40")
+    move(a, b)
+    verdict = b.verdict(filled)
+    check(verdict.startswith("ok"), verdict)
+    b.must("rmmod pmsm_virtio_net pmsm_xfer")
 
 
 main(sys.modules[__name__])

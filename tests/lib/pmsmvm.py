@@ -356,12 +356,15 @@ class Lab:
         self.vms, self.hubs, self.the_hub, self.names = [], [], None, []
         self.relay = None
 
-    def build_kernel(self, name="test"):
-        """A kernel of tests/qemu; None where only the tree's own can be."""
+    def build_kernel(self, name="test", tag=""):
+        """A kernel of tests/qemu; None where only the tree's own can be.
+
+        With a tag, uname -v is another.
+        """
         build = os.path.join(os.path.dirname(self.tests), "scripts",
                              "build-kernel")
         if os.path.exists(build):
-            return run_script(build, name)
+            return run_script("env", "BUILD_TAG=" + tag, build, name)
         if name != "test":
             return None
         # In a kernel tree: what has been built there
@@ -373,6 +376,20 @@ class Lab:
                                "tests/qemu/base.config and tests/config, or "
                                "set PMSM_KERNEL" % image)
         return image
+
+    def add_file(self, path):
+        """Put a file into the root of all machines that start later."""
+        whole = os.path.join(self.folder, "initrd")
+        extra = subprocess.run(
+            ["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], check=True,
+            cwd=os.path.dirname(path), stdout=subprocess.PIPE,
+            input=os.path.basename(path).encode() + b"\n").stdout
+        with open(self.initrd, "rb") as old:
+            start = old.read()
+        # The kernel takes archives one after the other, at multiples of 4
+        with open(whole, "wb") as new:
+            new.write(start + b"\0" * (-len(start) % 4) + extra)
+        self.initrd = whole
 
     def __enter__(self):
         return self
