@@ -77,7 +77,7 @@ def test_full_target(lab):
     b.wait_console("listening for")
     check_in("No space left", try_move(a), "the error")
     b.wait_console("listening again")
-    survives(a, filled, "", "target says: ")
+    survives(a, filled, "", "but room for")
     check(b.alive(), "the target is gone")
     check(kept, "")
 

@@ -38,6 +38,30 @@ def test_memory_90(lab):
     fill(lab, 1024, 90)
 
 
+def cached(vm):
+    return int(vm.must("awk '/^Buffers:/ { print $2 }' /proc/meminfo")) >> 10
+
+
+def test_caches_make_way(lab):
+    """Both machines have all memory in use, but half of that is cache."""
+    disk = lab.disk("disk", 120)
+    wire = lab.bad_wire().path
+    b = lab.vm("b", transfer=wire, disks=[disk]).wait_boot()
+    a = lab.vm("a", transfer=wire, disks=[disk]).wait_boot()
+    for vm in (a, b):
+        # The cache of a block device goes with its last user
+        vm.must("sleep 1000 < /dev/vda & cat /dev/vda > /dev/null")
+        check(cached(vm) > 110, "only %d MiB of cache" % cached(vm))
+    b.program("memfill run --mib 50")
+    filled = a.program("memfill run --mib 50")
+    b.send("echo %s > /sys/power/pmsm/listen" % NIC)
+    b.wait_listening()
+    move(a, b)
+    left = cached(b)
+    check(10 < left < 100, "%d MiB of cache left" % left)
+    verify(b, filled)
+
+
 def test_two_cpus(lab):
     a, b = lab.pair(cpus=2)
     programs = [a.program("cpuhog run --threads 2 --duty 50"),

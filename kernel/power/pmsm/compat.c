@@ -12,12 +12,11 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/string.h>
-#include <linux/swap.h>
 #include <linux/utsname.h>
-#include <linux/vmstat.h>
 
 #include "compat.h"
 #include "machine.h"
+#include "room.h"
 
 static int add_ram(unsigned long pfn, unsigned long nr, void *arg)
 {
@@ -51,7 +50,7 @@ int pmsm_compat_describe(struct pmsm_wire_hello *self, unsigned int frame_size,
 	strscpy(self->build, init_utsname()->version);
 	self->cpus = cpu_to_be16(num_online_cpus());
 	self->frame_size = cpu_to_be16(frame_size);
-	self->image_pages = cpu_to_be64(get_num_physpages() - nr_free_pages());
+	self->pages = cpu_to_be64(pmsm_room_used());
 	pmsm_machine_describe(self);
 
 	error = walk_system_ram_range(0, ULONG_MAX >> PAGE_SHIFT, self, add_ram);

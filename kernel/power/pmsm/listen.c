@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "room.h"
 #include "talk.h"
 #include "target.h"
 
@@ -65,17 +66,16 @@ static int accept(void)
 	if (error)
 		return error;
 
+	pmsm_room_make(get_num_physpages() -
+		       min(be64_to_cpu(source->pages), get_num_physpages()));
 	error = pmsm_store_init(&target->store, max_pfn);
 	if (!error)
 		error = pmsm_store_grab(&target->store, PMSM_RESERVE_PAGES);
 	if (error)
 		return pmsm_fail(target, error, "no memory for the store");
-	if (be64_to_cpu(source->image_pages) >
-	    target->store.nr_own + PMSM_RESERVE_PAGES)
-		return pmsm_fail(target, -ENOSPC,
-				 "%llu pages in use there, only %lu free here",
-				 be64_to_cpu(source->image_pages),
-				 target->store.nr_own);
+	/* The reserve is taken as well, once devices have stopped */
+	target->self.pages = cpu_to_be64(target->store.nr_own +
+					 PMSM_RESERVE_PAGES);
 
 	s->frame_size = clamp_t(unsigned int, be16_to_cpu(source->frame_size),
 				ETH_FRAME_LEN, s->link->frame_size);

@@ -95,24 +95,37 @@ void pmsm_nosave_free(void *mem)
 EXPORT_SYMBOL_GPL(pmsm_nosave_free);
 
 /**
- * pmsm_nosave_forbid - keep all such memory out of the image
+ * pmsm_nosave_pages - how much memory that is
  *
- * Call once the basic memory bitmaps exist and nothing more is allocated.
+ * May sleep.
  *
- * Return: how many pages that is.
+ * Return: pages.
  */
-unsigned long pmsm_nosave_forbid(void)
+unsigned long pmsm_nosave_pages(void)
 {
 	struct pmsm_nosave *piece;
 	unsigned long nr = 0;
+
+	mutex_lock(&pmsm_nosave_mutex);
+	list_for_each_entry(piece, &pmsm_nosave_list, list)
+		nr += piece->size >> PAGE_SHIFT;
+	mutex_unlock(&pmsm_nosave_mutex);
+	return nr;
+}
+
+/**
+ * pmsm_nosave_forbid - keep all such memory out of the image
+ *
+ * Call once the basic memory bitmaps exist and nothing more is allocated.
+ */
+void pmsm_nosave_forbid(void)
+{
+	struct pmsm_nosave *piece;
 	size_t offset;
 
 	mutex_lock(&pmsm_nosave_mutex);
-	list_for_each_entry(piece, &pmsm_nosave_list, list) {
+	list_for_each_entry(piece, &pmsm_nosave_list, list)
 		for (offset = 0; offset < piece->size; offset += PAGE_SIZE)
 			swsusp_set_page_forbidden(virt_to_page(piece->mem + offset));
-		nr += piece->size >> PAGE_SHIFT;
-	}
 	mutex_unlock(&pmsm_nosave_mutex);
-	return nr;
 }

@@ -78,7 +78,8 @@ static inline struct pmsm_link *pmsm_fault_unwrap(struct pmsm_link *link)
 #endif
 
 /* nosave.c */
-unsigned long pmsm_nosave_forbid(void);
+unsigned long pmsm_nosave_pages(void);
+void pmsm_nosave_forbid(void);
 
 /* source.c */
 int pmsm_source_migrate(const struct pmsm_settings *settings);

@@ -270,6 +270,7 @@ static void call_off(int error)
 
 	for (i = 0; i < PMSM_RESET_REPEAT; i++)
 		pmsm_session_send_reason(s, PMSM_RESET, error,
+					 source->reason[0] ? source->reason :
 					 "the source goes on running");
 }
 

@@ -135,7 +135,7 @@ struct pmsm_wire_run {
  * @paging_levels: Depth of the kernel's page tables.
  * @cpus: CPUs online.
  * @firmware_crc: CRC32C over the memory map's parts that are not RAM.
- * @image_pages: Source: about how many pages it will send.
+ * @pages: Source: about how many it will send.  Target: how many it can hold.
  * @nr_ram: Ranges in use of @ram.
  * @frame_size: Longest frame that it can receive, Ethernet header included.
  * @ram: Usable memory.
@@ -151,7 +151,7 @@ struct pmsm_wire_hello {
 	__be16 paging_levels;
 	__be16 cpus;
 	__be32 firmware_crc;
-	__be64 image_pages;
+	__be64 pages;
 	__be16 nr_ram;
 	__be16 frame_size;
 	struct pmsm_wire_run ram[PMSM_RAM_RANGES];
