@@ -84,6 +84,15 @@ int pmsm_link_register(struct pmsm_link *link);
 void pmsm_link_unregister(struct pmsm_link *link);
 const char *pmsm_listen_nic(void);
 
+#ifdef CONFIG_PMSM
+u64 pmsm_sleep_time(u64 counted);
+#else
+static inline u64 pmsm_sleep_time(u64 counted)
+{
+	return counted;
+}
+#endif
+
 void *pmsm_nosave_alloc(size_t size);
 void pmsm_nosave_free(void *mem);
 

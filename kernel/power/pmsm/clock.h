@@ -14,6 +14,18 @@
 #include "session.h"
 
 /**
+ * pmsm_cycles_to_ns - convert a duration
+ * @cycles: In cycles of a time stamp counter.
+ * @khz: Its frequency.
+ *
+ * Return: the duration in ns.
+ */
+static inline u64 pmsm_cycles_to_ns(u64 cycles, u32 khz)
+{
+	return mul_u64_u64_div_u64(cycles, PMSM_NS_PER_MS, khz);
+}
+
+/**
  * pmsm_clock - nanoseconds on this machine
  *
  * Counts from the machine's reset, so differences mean something only between
@@ -23,7 +35,7 @@
  */
 static inline u64 pmsm_clock(void)
 {
-	return mul_u64_u64_div_u64(rdtsc_ordered(), PMSM_NS_PER_MS, tsc_khz);
+	return pmsm_cycles_to_ns(rdtsc_ordered(), tsc_khz);
 }
 
 /**

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "room.h"
+#include "stats.h"
 #include "talk.h"
 #include "target.h"
 
@@ -117,12 +118,23 @@ static void remember(struct pmsm_link *link, const struct pmsm_frame *frame,
 	target->asked = true;
 }
 
+static void remember_failure(int error)
+{
+	const struct pmsm_store *store = &target->store;
+	const char *text = target->session.reason[0] ? target->session.reason :
+			   target->reason;
+
+	pmsm_stats_failed("target", error, text, store->nr_present,
+			  store->nr_image);
+}
+
 static void take_in(struct pmsm_link *link)
 {
 	int error;
 
 	pr_info("%s: %pM asks to move here\n", link->name,
 		target->session.peer);
+	pmsm_activity_set(PMSM_RECEIVING);
 	error = accept();
 	if (error) {
 		refuse(error, target->reason);
@@ -130,7 +142,9 @@ static void take_in(struct pmsm_link *link)
 		error = pmsm_target_restore(target);
 		call_off(error);
 	}
+	remember_failure(error);
 	pmsm_store_free(&target->store);
+	pmsm_activity_set(PMSM_LISTENING);
 	pr_info("%s: listening again\n", link->name);
 }
 
@@ -235,6 +249,7 @@ int pmsm_target_listen(const struct pmsm_settings *settings)
 	pr_info("%s: listening for a machine to move here (%pM, frames of %u bytes)\n",
 		link->name, link->addr, link->frame_size);
 	until = pmsm_clock() + settings->listen_ms * PMSM_NS_PER_MS;
+	pmsm_activity_set(PMSM_LISTENING);
 	do {
 		error = listen_once(link, settings);
 		if (settings->listen_ms && pmsm_clock() >= until && !error)
@@ -244,6 +259,7 @@ int pmsm_target_listen(const struct pmsm_settings *settings)
 		pr_info("%s: nobody came in %u ms\n", link->name,
 			settings->listen_ms);
 out:
+	pmsm_activity_set(PMSM_IDLE);
 	kvfree(hold);
 	kvfree(target);
 	target = NULL;

@@ -20,6 +20,7 @@
 #include "../power.h"
 #include "clock.h"
 #include "pmsm.h"
+#include "stats.h"
 
 #define PMSM_TIMEOUT_S		10
 #define PMSM_SECONDS_MAX	86400U
@@ -131,12 +132,16 @@ static void get_settings(struct pmsm_settings *s)
  * Both consoles must be able to speak while devices are stopped: one shows
  * progress, the other may have to say that it is in doubt.
  */
-static bool keep_console(bool keep)
+static int with_console(int (*what)(const struct pmsm_settings *settings),
+			const struct pmsm_settings *s)
 {
 	bool before = console_suspend_enabled;
+	int error;
 
-	console_suspend_enabled = keep;
-	return before;
+	console_suspend_enabled = false;
+	error = what(s);
+	console_suspend_enabled = before;
+	return error;
 }
 
 /**
@@ -149,23 +154,18 @@ static bool keep_console(bool keep)
 int pmsm_migrate(void)
 {
 	struct pmsm_settings s;
-	bool console;
 	int error = check_able();
 
 	if (error)
 		return error;
 	get_settings(&s);
-	console = keep_console(false);
-	error = pmsm_source_migrate(&s);
-	keep_console(console);
-	return error;
+	return with_console(pmsm_source_migrate, &s);
 }
 
 static int start_listening(const char *text)
 {
 	struct pmsm_settings s;
 	char *copy;
-	bool console;
 	int error = check_able();
 
 	if (error)
@@ -176,11 +176,8 @@ static int start_listening(const char *text)
 
 	get_settings(&s);
 	error = pmsm_parse_listen(strim(copy), &s);
-	if (!error) {
-		console = keep_console(false);
-		error = pmsm_target_listen(&s);
-		keep_console(console);
-	}
+	if (!error)
+		error = with_console(pmsm_target_listen, &s);
 	kfree(copy);
 	return error;
 }
@@ -287,7 +284,7 @@ static ssize_t blast_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute blast_attr = __ATTR_WO(blast);
 
-static struct attribute *pmsm_attrs[] = {
+static struct attribute *settings_attrs[] = {
 	&listen_attr.attr,
 	&nic_attr.attr,
 	&nics_attr.attr,
@@ -297,14 +294,23 @@ static struct attribute *pmsm_attrs[] = {
 	NULL,
 };
 
-static const struct attribute_group pmsm_group = {
-	.name = "pmsm",
-	.attrs = pmsm_attrs,
+static const struct attribute_group settings_group = {
+	.attrs = settings_attrs,
 };
 
 static int __init pmsm_init(void)
 {
-	return sysfs_create_group(power_kobj, &pmsm_group);
+	struct kobject *kobj = kobject_create_and_add("pmsm", power_kobj);
+	int error;
+
+	if (!kobj)
+		return -ENOMEM;
+	error = sysfs_create_group(kobj, &settings_group);
+	if (!error)
+		error = sysfs_create_groups(kobj, pmsm_stats_groups);
+	if (error)
+		kobject_put(kobj);
+	return error;
 }
 
 /* power_kobj comes with core_initcall() */

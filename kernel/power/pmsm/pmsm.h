@@ -39,7 +39,11 @@ struct pmsm_settings {
  * @data_pages: Pages that came as contents.
  * @zero_pages: Pages that came as runs of zeroes.
  * @conflicts: Pages that could not go straight into their frames.
- * @decided: pmsm_clock() of the target when it knew that it may go.
+ * @decided: Time stamp counter of the target when it knew that it may go.
+ * @tsc_khz: Frequency of that counter.
+ * @slept_ns: How long the machine's clock had been stopped by then.
+ * @one_way_ns: For how long the decision was on its way.
+ * @seed: Random numbers from the target.
  *
  * One page of the source's memory that is not part of its image.
  */
@@ -51,6 +55,10 @@ struct pmsm_handover {
 	u64 zero_pages;
 	u64 conflicts;
 	u64 decided;
+	u32 tsc_khz;
+	u64 slept_ns;
+	u64 one_way_ns;
+	u8 seed[32];
 };
 
 /* main.c */
@@ -92,10 +100,6 @@ int pmsm_blast(const struct pmsm_settings *settings, unsigned int mib);
 bool pmsm_blast_hear(const struct pmsm_frame *frame, unsigned int len);
 bool pmsm_blast_busy(void);
 void pmsm_blast_answer(struct pmsm_link *link, const struct pmsm_frame *frame);
-
-/* report.c */
-void pmsm_report_restored(void);
-void pmsm_report(const struct pmsm_handover *handover);
 
 /* A session number; zero is nobody's */
 static inline u64 pmsm_random_id(void)

@@ -7,12 +7,18 @@
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
 #include <linux/nmi.h>
+#include <linux/random.h>
+#include <linux/timekeeping.h>
 
 #include "../power.h"
+#include "announce.h"
 #include "clock.h"
 #include "machine.h"
+#include "slept.h"
 #include "source.h"
+#include "stats.h"
 #include "talk.h"
+#include "tcp.h"
 
 /* Say the last word again, since nobody will answer it */
 #define PMSM_RESET_REPEAT	3
@@ -22,13 +28,17 @@
 #define PMSM_DONE_MS		2000
 
 /*
- * These four do not change while memory is being sent.  They are part of the
- * image: after a restore they find what they found before.
+ * These do not change while memory is being sent.  They are part of the image:
+ * after a restore they find what they found before.
  */
 static struct pmsm_source *source;
 static struct pmsm_handover *handover;
 static struct pmsm_image image;
 static u8 *hold;
+static ktime_t began;
+
+/* Time stamp counter when this kernel came back to life; 0 if it did not */
+static u64 came_back;
 
 static void end_phase(enum pmsm_phase phase)
 {
@@ -49,7 +59,7 @@ static int source_deliver(void *ctx, unsigned int type, const void *payload,
 		source->accepted = true;
 		return 0;
 	case PMSM_READY:
-		source->ready = true;
+		source->ready = pmsm_clock();
 		return 0;
 	case PMSM_COMMITTED:
 		source->committed = true;
@@ -101,6 +111,8 @@ static u64 data_bytes(void)
 static int send_commit(void)
 {
 	struct pmsm_wire_commit commit = {
+		.stopped_ns	= cpu_to_be64(pmsm_slept()),
+		.held_ns	= cpu_to_be64(pmsm_clock() - source->ready),
 		.data_bytes	= cpu_to_be64(data_bytes()),
 		.retransmits	= cpu_to_be64(source->session.stats.retransmits),
 		.extra_pages	= cpu_to_be64(extra_pages()),
@@ -130,8 +142,8 @@ static int send_image(void)
 	while (!error && !pmsm_session_idle(s))
 		error = pmsm_talk_poll(s);
 	end_phase(PMSM_PHASE_STREAM);
-	if (!error)
-		error = pmsm_talk_wait(s, &source->ready);
+	while (!error && !source->ready)
+		error = pmsm_talk_poll(s);
 	end_phase(PMSM_PHASE_VERIFY);
 	return error;
 }
@@ -217,6 +229,7 @@ static int source_save(void)
 {
 	int error;
 
+	pmsm_slept_begin();
 	end_phase(PMSM_PHASE_DEVICES);
 	/* The target has been silent while it got ready itself */
 	source->session.heard = pmsm_clock();
@@ -228,38 +241,76 @@ static int source_save(void)
 	return error;
 }
 
+/* Processes are frozen, devices are not */
 static int source_prepare(void)
 {
+	pmsm_tcp_hold();
 	end_phase(PMSM_PHASE_FREEZE);
 	pmsm_nosave_forbid();
 	return 0;
 }
 
+/* On the target, first thing */
+static void source_restored(void)
+{
+	came_back = rdtsc_ordered();
+	if (handover->magic == PMSM_HANDOVER_MAGIC)
+		pmsm_slept_moved(handover);
+}
+
+/* On the target, when devices run and processes are still frozen */
+static void source_resumed(void)
+{
+	add_vmfork_randomness(handover->seed, sizeof(handover->seed));
+	memzero_explicit(handover->seed, sizeof(handover->seed));
+	pmsm_announce();
+}
+
 static const struct hibernation_image_ops pmsm_image_ops = {
 	.prepare	= source_prepare,
 	.save		= source_save,
-	.restored	= pmsm_report_restored,
+	.restored	= source_restored,
+	.resumed	= source_resumed,
 };
 
-static void explain(int error)
+/* Put into words why this machine is still here */
+static void explain(int error, char *text, unsigned int size)
 {
 	const char *name = source->session.link->name;
 
 	if (source->reason[0])
-		pr_err("this machine cannot move: %s\n", source->reason);
+		scnprintf(text, size, "this machine cannot move: %s",
+			  source->reason);
 	else if (source->session.reason[0])
-		pr_err("%s: target says: %s\n", name, source->session.reason);
+		scnprintf(text, size, "%s: target says: %s", name,
+			  source->session.reason);
 	else if (error == -ETIMEDOUT && !source->accepted)
-		pr_err("%s: no target answers: is one listening on this link (pmsm.listen=)?\n",
-		       name);
+		scnprintf(text, size,
+			  "%s: no target answers: is one listening on this link (pmsm.listen=)?",
+			  name);
 	else if (error == -ETIMEDOUT)
-		pr_err("%s: target %pM has fallen silent: is it alive, and is the cable plugged in?\n",
-		       name, source->session.peer);
+		scnprintf(text, size,
+			  "%s: target %pM has fallen silent: is it alive, and is the cable plugged in?",
+			  name, source->session.peer);
 	else if (error == -EPROTONOSUPPORT)
-		pr_err("%s: the other side speaks another protocol version, not %d: run the same kernel on both\n",
-		       name, PMSM_VERSION);
+		scnprintf(text, size,
+			  "%s: the other side speaks another protocol version, not %d: run the same kernel on both",
+			  name, PMSM_VERSION);
 	else
-		pr_err("%s: migration failed with error %d\n", name, error);
+		scnprintf(text, size, "%s: migration failed with error %d",
+			  name, error);
+}
+
+static void failed(int error)
+{
+	const struct pmsm_stream *stream = &source->stream;
+	char text[PMSM_REASON_LEN];
+
+	explain(error, text, sizeof(text));
+	pr_err("%s\n", text);
+	pmsm_stats_failed("source", error, text,
+			  stream->data_pages + stream->zero_pages,
+			  image.nr_pages);
 }
 
 /* Best effort: a target that misses this finds out by the silence */
@@ -290,6 +341,7 @@ static int source_alloc(struct pmsm_link *link,
 	source->session.deliver = source_deliver;
 	source->session.timeout = settings->timeout_ms * PMSM_NS_PER_MS;
 	ether_addr_copy(source->session.peer, settings->peer);
+	began = ktime_get_real();
 	source->mark = pmsm_clock();
 	source->session.heard = source->mark;
 	return 0;
@@ -304,6 +356,15 @@ static void source_free(void)
 	hold = NULL;
 	handover = NULL;
 	source = NULL;
+}
+
+/* The machine has moved, and runs again */
+static void settle_in(void)
+{
+	if (handover->magic == PMSM_HANDOVER_MAGIC)
+		pmsm_stats_moved(handover, came_back, began);
+	else
+		pr_err("moved, but the target left no account of it\n");
 }
 
 /**
@@ -323,6 +384,7 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 
+	pmsm_activity_set(PMSM_NEGOTIATING);
 	error = source_alloc(link, settings);
 	if (error) {
 		pr_err("no memory for the migration\n");
@@ -330,22 +392,29 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	}
 	error = pmsm_source_negotiate(source);
 	end_phase(PMSM_PHASE_NEGOTIATE);
-	if (error) {
-		explain(error);
-		call_off(error);
-		goto out;
-	}
+	if (error)
+		goto fail;
 	pr_info("%s: target %pM accepts\n", link->name, source->session.peer);
 
+	pmsm_activity_set(PMSM_MIGRATING);
+	error = pmsm_source_make_room(source);
+	end_phase(PMSM_PHASE_SYNC);
+	if (error)
+		goto fail;
+
+	came_back = 0;
 	error = hibernate_image(&pmsm_image_ops);
 	if (!error) {
-		pmsm_report(handover);
+		settle_in();
 		goto out;
 	}
-	explain(error);
-	call_off(error);
+	pmsm_tcp_release();
 	pr_err("not moved, this machine goes on running (error %d)\n", error);
+fail:
+	failed(error);
+	call_off(error);
 out:
+	pmsm_activity_set(PMSM_IDLE);
 	source_free();
 	pmsm_link_put(link);
 	return error;

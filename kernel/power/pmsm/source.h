@@ -16,7 +16,7 @@
  * @target: What the target says of itself.
  * @reason: Words for what is wrong with this machine.
  * @accepted: The target has accepted.
- * @ready: The target has the image, verified.
+ * @ready: pmsm_clock() when the target said that it has the image, verified.
  * @committed: The target has taken over.
  * @mark: pmsm_clock() at the end of the last phase.
  * @phase_ns: Duration of the phases.
@@ -30,12 +30,13 @@ struct pmsm_source {
 	struct pmsm_wire_hello target;
 	char reason[PMSM_REASON_LEN];
 	bool accepted;
-	bool ready;
 	bool committed;
+	u64 ready;
 	u64 mark;
 	u64 phase_ns[PMSM_PHASES];
 };
 
 int pmsm_source_negotiate(struct pmsm_source *source);
+int pmsm_source_make_room(struct pmsm_source *source);
 
 #endif /* _PMSM_SOURCE_H */

@@ -8,6 +8,7 @@
 #include <linux/xxhash.h>
 
 #include "clock.h"
+#include "slept.h"
 #include "target.h"
 
 /**
@@ -153,15 +154,24 @@ static int take_zero(struct pmsm_target *target, const void *payload,
 int pmsm_target_write_handover(struct pmsm_target *target)
 {
 	u64 addr = PFN_PHYS(be64_to_cpu(target->begin.handover_pfn));
+	const struct pmsm_wire_commit *commit = &target->commit;
 	struct pmsm_handover *handover = target->handover;
+	u64 round_trip;
 
+	round_trip = pmsm_cycles_to_ns(target->decided, tsc_khz) - target->ready;
 	handover->magic = PMSM_HANDOVER_MAGIC;
 	handover->session = target->session.id;
-	handover->commit = target->commit;
+	handover->commit = *commit;
 	handover->data_pages = target->data_pages;
 	handover->zero_pages = target->zero_pages;
 	handover->conflicts = target->store.nr_conflicts;
-	handover->decided = pmsm_clock();
+	handover->decided = target->decided;
+	handover->tsc_khz = tsc_khz;
+	handover->one_way_ns = pmsm_one_way(round_trip,
+					    be64_to_cpu(commit->held_ns));
+	handover->slept_ns = be64_to_cpu(commit->stopped_ns) +
+			     handover->one_way_ns;
+	get_random_bytes(handover->seed, sizeof(handover->seed));
 	return explain_store(target, pmsm_store_write(&target->store, addr,
 						      handover, PAGE_SIZE));
 }
@@ -203,6 +213,7 @@ static int take_commit(struct pmsm_target *target, const void *payload,
 	if (!target->ended || len != sizeof(target->commit))
 		return pmsm_fail(target, -EPROTO, "COMMIT out of turn");
 	memcpy(&target->commit, payload, len);
+	target->decided = rdtsc_ordered();
 	target->committed = true;
 	return 0;
 }

@@ -60,8 +60,12 @@ static int receive_image(struct pmsm_target *target)
 /* Point of no return on the other side; say READY only when nothing can fail */
 static int wait_for_decision(struct pmsm_target *target)
 {
-	int error = pmsm_talk_send(&target->session, PMSM_READY, "", 0);
+	int error;
 
+	/* Nothing else is on the wire any more, and every moment is downtime */
+	target->session.urgent = true;
+	target->ready = pmsm_clock();
+	error = pmsm_talk_send(&target->session, PMSM_READY, "", 0);
 	return error ?: pmsm_talk_wait(&target->session, &target->committed);
 }
 
@@ -70,7 +74,6 @@ static void confirm(struct pmsm_session *s)
 {
 	u64 until = pmsm_clock() + PMSM_LINGER_MS * PMSM_NS_PER_MS;
 
-	s->urgent = true;
 	pmsm_talk_send(s, PMSM_COMMITTED, "", 0);
 	while (!pmsm_session_idle(s) && pmsm_clock() < until && !pmsm_talk_poll(s))
 		;

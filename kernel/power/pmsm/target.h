@@ -22,6 +22,8 @@
  * @planned: The last MAP has been seen.
  * @ended: All is here and verified.
  * @committed: The source has decided.
+ * @ready: pmsm_clock() when it was told that all is here.
+ * @decided: Time stamp counter when the decision came.
  * @digest: So far.
  * @data_pages: As END said.
  * @zero_pages: As END said.
@@ -43,6 +45,8 @@ struct pmsm_target {
 	bool planned;
 	bool ended;
 	bool committed;
+	u64 ready;
+	u64 decided;
 	u64 digest;
 	u64 data_pages;
 	u64 zero_pages;

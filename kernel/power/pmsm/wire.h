@@ -201,7 +201,8 @@ struct pmsm_wire_end {
 /**
  * enum pmsm_phase - where the time goes
  * @PMSM_PHASE_NEGOTIATE: find the target, compare, agree.
- * @PMSM_PHASE_FREEZE: notify, sync, stop processes.
+ * @PMSM_PHASE_SYNC: write dirty data back, make room.
+ * @PMSM_PHASE_FREEZE: notify, stop processes.
  * @PMSM_PHASE_DEVICES: stop devices and other CPUs.
  * @PMSM_PHASE_SCAN: find the page frames of the image, wait for the target.
  * @PMSM_PHASE_STREAM: send them.
@@ -214,6 +215,7 @@ struct pmsm_wire_end {
  */
 enum pmsm_phase {
 	PMSM_PHASE_NEGOTIATE,
+	PMSM_PHASE_SYNC,
 	PMSM_PHASE_FREEZE,
 	PMSM_PHASE_DEVICES,
 	PMSM_PHASE_SCAN,
@@ -227,12 +229,16 @@ enum pmsm_phase {
 /**
  * struct pmsm_wire_commit - the source's account of itself (COMMIT)
  * @phase_ns: Duration of the phases up to %PMSM_PHASE_VERIFY.
+ * @stopped_ns: For how long the source's clock had been stopped when it sent this.
+ * @held_ns: Time since READY had come, at that moment.
  * @data_bytes: Memory contents sent, retransmissions not counted.
  * @retransmits: Frames sent again.
  * @extra_pages: Memory that the source took for the move, rings apart.
  */
 struct pmsm_wire_commit {
 	__be64 phase_ns[PMSM_PHASE_VERIFY + 1];
+	__be64 stopped_ns;
+	__be64 held_ns;
 	__be64 data_bytes;
 	__be64 retransmits;
 	__be64 extra_pages;

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is known of the last migration, and of one under way: for the log, for
+ * sysfs, and for tracing.  The words are those of QEMU's "info migrate".
+ */
+
+#include <linux/kobject.h>
+#include <linux/math64.h>
+#include <linux/mutex.h>
+#include <linux/sysfs.h>
+#include <linux/time64.h>
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/pmsm.h>
+
+#include "clock.h"
+#include "pmsm.h"
+#include "stats.h"
+
+static const char * const phase_names[PMSM_PHASES] = {
+	[PMSM_PHASE_NEGOTIATE]	= "negotiate",
+	[PMSM_PHASE_SYNC]	= "sync",
+	[PMSM_PHASE_FREEZE]	= "freeze",
+	[PMSM_PHASE_DEVICES]	= "devices",
+	[PMSM_PHASE_SCAN]	= "scan",
+	[PMSM_PHASE_STREAM]	= "stream",
+	[PMSM_PHASE_VERIFY]	= "verify",
+	[PMSM_PHASE_RESTORE]	= "restore",
+	[PMSM_PHASE_RESUME]	= "resume",
+};
+
+static const char * const activity_names[PMSM_ACTIVITIES] = {
+	[PMSM_IDLE]		= "idle",
+	[PMSM_NEGOTIATING]	= "negotiating",
+	[PMSM_MIGRATING]	= "migrating",
+	[PMSM_LISTENING]	= "listening",
+	[PMSM_RECEIVING]	= "receiving",
+};
+
+static enum pmsm_activity activity;
+
+/* Protects what is below */
+static DEFINE_MUTEX(last_mutex);
+static struct pmsm_stats last;
+static unsigned long moves;
+
+static u64 sum(const struct pmsm_stats *stats, enum pmsm_phase from,
+	       enum pmsm_phase to)
+{
+	u64 ns = 0;
+
+	for (; from <= to; from++)
+		ns += stats->phase_ns[from];
+	return ns;
+}
+
+static u64 downtime(const struct pmsm_stats *stats)
+{
+	return sum(stats, PMSM_PHASE_FREEZE, PMSM_PHASE_RESUME);
+}
+
+/* Contents, in bytes per second of the phase in which they are sent */
+static u64 throughput(const struct pmsm_stats *stats)
+{
+	return mul_u64_u64_div_u64(stats->transferred, NSEC_PER_SEC,
+				   stats->phase_ns[PMSM_PHASE_STREAM] | 1);
+}
+
+static u64 to_us(u64 ns)
+{
+	return div_u64(ns, NSEC_PER_USEC);
+}
+
+static void trace_all(const struct pmsm_stats *stats)
+{
+	u64 start = 0;
+	int i;
+
+	for (i = 0; i < PMSM_PHASES; i++) {
+		trace_pmsm_phase(phase_names[i], start, stats->phase_ns[i]);
+		start += stats->phase_ns[i];
+	}
+	trace_pmsm_moved(stats->normal, stats->duplicate, stats->transferred,
+			 stats->retransmits, downtime(stats));
+}
+
+static void print_all(const struct pmsm_stats *stats)
+{
+	u64 us;
+	int i;
+
+	pr_info("moved: %llu pages, %llu of them zero, %llu frames elsewhere, %llu bytes, %llu MiB/s\n",
+		stats->normal + stats->duplicate, stats->duplicate,
+		stats->elsewhere, stats->transferred, throughput(stats) >> 20);
+	pr_info("sent again: %llu frames; extra memory on the source: %llu pages\n",
+		stats->retransmits, stats->extra);
+	for (i = 0; i < PMSM_PHASES; i++) {
+		us = to_us(stats->phase_ns[i]);
+		pr_info("phase %s: %llu.%03llu ms\n", phase_names[i],
+			us / 1000, us % 1000);
+	}
+	pr_info("moved in %llu ms\n", div_u64(downtime(stats), NSEC_PER_MSEC));
+}
+
+static void keep(const struct pmsm_stats *stats)
+{
+	mutex_lock(&last_mutex);
+	last = *stats;
+	if (!stats->result)
+		moves++;
+	mutex_unlock(&last_mutex);
+}
+
+/**
+ * pmsm_activity_set - say what this machine is doing now
+ * @now: What.
+ *
+ * Any context.
+ */
+void pmsm_activity_set(enum pmsm_activity now)
+{
+	WRITE_ONCE(activity, now);
+}
+
+/**
+ * pmsm_stats_failed - a migration has failed, and this machine goes on
+ * @side: "source" or "target", for the trace.
+ * @error: Negative errno.
+ * @reason: Words for it.
+ * @done: Pages of the image that had been sent or received.
+ * @total: Pages of the image, 0 if not known yet.
+ *
+ * May sleep.
+ */
+void pmsm_stats_failed(const char *side, int error, const char *reason,
+		       u64 done, u64 total)
+{
+	struct pmsm_stats stats = {
+		.done	= done,
+		.total	= total,
+		.result	= error,
+	};
+
+	trace_pmsm_failed(side, error, reason);
+	strscpy(stats.reason, reason);
+	keep(&stats);
+}
+
+/**
+ * pmsm_stats_moved - this machine has been moved
+ * @handover: What the target has left for it.
+ * @came_back: Time stamp counter when it came back to life.
+ * @began: CLOCK_REALTIME when the migration began.
+ *
+ * Call once its processes run again.  May sleep.
+ */
+void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
+		      ktime_t began)
+{
+	const struct pmsm_wire_commit *commit = &handover->commit;
+	struct pmsm_stats stats = {
+		.began		= began,
+		.done		= handover->data_pages + handover->zero_pages,
+		.total		= handover->data_pages + handover->zero_pages,
+		.normal		= handover->data_pages,
+		.duplicate	= handover->zero_pages,
+		.transferred	= be64_to_cpu(commit->data_bytes),
+		.retransmits	= be64_to_cpu(commit->retransmits),
+		.elsewhere	= handover->conflicts,
+		.extra		= be64_to_cpu(commit->extra_pages),
+	};
+	u64 now = rdtsc_ordered();
+	int i;
+
+	for (i = 0; i <= PMSM_PHASE_VERIFY; i++)
+		stats.phase_ns[i] = be64_to_cpu(commit->phase_ns[i]);
+	stats.phase_ns[PMSM_PHASE_RESTORE] = handover->one_way_ns +
+		pmsm_cycles_to_ns(came_back - handover->decided,
+				  handover->tsc_khz);
+	stats.phase_ns[PMSM_PHASE_RESUME] =
+		pmsm_cycles_to_ns(now - came_back, handover->tsc_khz);
+
+	trace_all(&stats);
+	print_all(&stats);
+	keep(&stats);
+}
+
+#define PMSM_ATTR(_name, _format, _value)				\
+static ssize_t _name##_show(struct kobject *kobj,			\
+			    struct kobj_attribute *attr, char *buf)	\
+{									\
+	ssize_t len;							\
+									\
+	mutex_lock(&last_mutex);					\
+	len = sysfs_emit(buf, _format "\n", _value);			\
+	mutex_unlock(&last_mutex);					\
+	return len;							\
+}									\
+									\
+static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
+
+PMSM_ATTR(phase, "%s", activity_names[READ_ONCE(activity)]);
+PMSM_ATTR(progress, "%llu", div64_u64(last.done * 100, max(last.total, 1ULL)));
+PMSM_ATTR(moves, "%lu", moves);
+PMSM_ATTR(last_result, "%d", last.result);
+PMSM_ATTR(last_reason, "%s", last.reason);
+
+static struct attribute *state_attrs[] = {
+	&phase_attr.attr,
+	&progress_attr.attr,
+	&moves_attr.attr,
+	&last_result_attr.attr,
+	&last_reason_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group state_group = {
+	.attrs = state_attrs,
+};
+
+PMSM_ATTR(began_ns, "%lld", ktime_to_ns(last.began));
+PMSM_ATTR(total_time_us, "%llu",
+	  to_us(sum(&last, PMSM_PHASE_NEGOTIATE, PMSM_PHASE_RESUME)));
+PMSM_ATTR(setup_us, "%llu",
+	  to_us(sum(&last, PMSM_PHASE_NEGOTIATE, PMSM_PHASE_SYNC)));
+PMSM_ATTR(downtime_us, "%llu", to_us(downtime(&last)));
+PMSM_ATTR(normal_pages, "%llu", last.normal);
+PMSM_ATTR(duplicate_pages, "%llu", last.duplicate);
+PMSM_ATTR(transferred_bytes, "%llu", last.transferred);
+PMSM_ATTR(remaining_bytes, "%llu", (last.total - last.done) << PAGE_SHIFT);
+PMSM_ATTR(throughput, "%llu", throughput(&last));
+PMSM_ATTR(retransmits, "%llu", last.retransmits);
+PMSM_ATTR(elsewhere_pages, "%llu", last.elsewhere);
+PMSM_ATTR(extra_pages, "%llu", last.extra);
+
+static struct attribute *stats_attrs[] = {
+	&began_ns_attr.attr,
+	&total_time_us_attr.attr,
+	&setup_us_attr.attr,
+	&downtime_us_attr.attr,
+	&normal_pages_attr.attr,
+	&duplicate_pages_attr.attr,
+	&transferred_bytes_attr.attr,
+	&remaining_bytes_attr.attr,
+	&throughput_attr.attr,
+	&retransmits_attr.attr,
+	&elsewhere_pages_attr.attr,
+	&extra_pages_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group stats_group = {
+	.name = "stats",
+	.attrs = stats_attrs,
+};
+
+PMSM_ATTR(negotiate_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_NEGOTIATE]));
+PMSM_ATTR(sync_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SYNC]));
+PMSM_ATTR(freeze_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_FREEZE]));
+PMSM_ATTR(devices_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_DEVICES]));
+PMSM_ATTR(scan_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SCAN]));
+PMSM_ATTR(stream_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_STREAM]));
+PMSM_ATTR(verify_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_VERIFY]));
+PMSM_ATTR(restore_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESTORE]));
+PMSM_ATTR(resume_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESUME]));
+
+static struct attribute *phase_attrs[] = {
+	&negotiate_us_attr.attr,
+	&sync_us_attr.attr,
+	&freeze_us_attr.attr,
+	&devices_us_attr.attr,
+	&scan_us_attr.attr,
+	&stream_us_attr.attr,
+	&verify_us_attr.attr,
+	&restore_us_attr.attr,
+	&resume_us_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group phase_group = {
+	.name = "phases",
+	.attrs = phase_attrs,
+};
+
+/* What of this shows below /sys/power/pmsm/ */
+const struct attribute_group *pmsm_stats_groups[] = {
+	&state_group,
+	&stats_group,
+	&phase_group,
+	NULL,
+};
