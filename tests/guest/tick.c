@@ -3,11 +3,10 @@
  * Writes one byte to a serial line every 2 ms for ever, so that an observer
  * outside of the machine can tell for how long the machine stood still.
  */
+#include "serial.h"
 #include "work.h"
 
 #include <sched.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 
 static u64 period_us = 2000;
 static u64 plain;
@@ -18,27 +17,6 @@ static const struct work_opt opts[] = {
 	{ "normal", NULL, "do not become a real-time process", .num = &plain },
 	{ }
 };
-
-static int open_line(const char *path)
-{
-	struct termios t;
-	int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK);
-
-	if (fd < 0)
-		die_errno("cannot open %s", path);
-	if (!isatty(fd))
-		return fd;
-	if (tcgetattr(fd, &t))
-		die_errno("cannot read the settings of %s", path);
-	cfmakeraw(&t);
-	cfsetspeed(&t, B115200);
-	/* Nobody drives the modem lines: do not wait for them. */
-	t.c_cflag |= CLOCAL;
-	t.c_cflag &= ~(CRTSCTS | HUPCL);
-	if (tcsetattr(fd, TCSANOW, &t))
-		die_errno("cannot change the settings of %s", path);
-	return fd;
-}
 
 /*
  * The machine is to be observed, not how its scheduler shares the processor
@@ -91,7 +69,7 @@ int main(int argc, char **argv)
 		path = argv[0];
 	/* There is nothing to verify: SIGUSR1 just ends it. */
 	sigprocmask(SIG_UNBLOCK, &work.stop_set, NULL);
-	fd = open_line(path);
+	fd = open_line(path, O_WRONLY | O_NONBLOCK);
 	if (!plain)
 		become_realtime();
 	work_ready();

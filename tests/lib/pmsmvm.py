@@ -58,12 +58,19 @@ class Vm:
 
     def __init__(self, lab, name, memory=256, cpus=1, append="", disks=(),
                  mac=None, mtu=9000, cpu="max", kernel=None, transfer="direct",
-                 ordinary=True, address=None):
+                 ordinary=True, address=None, root=None, private=False,
+                 extra=()):
+        """A disk is a path, or "nbd:" and the path of a server's socket.
+
+        With root, a disk, the machine boots from that; private keeps what it
+        writes there to itself.  Without, from the initramfs.
+        """
         self.lab, self.name, self.memory, self.cpus = lab, name, memory, cpus
         self.append, self.disks, self.mtu, self.cpu = append, disks, mtu, cpu
         self.kernel = kernel or lab.kernel
         self.transfer, self.ordinary, self.address = transfer, ordinary, address
-        self.mac = mac
+        self.mac, self.root, self.private = mac, root, private
+        self.extra = list(extra)
         self.process = None
         self.shell = None
         self.marks = 0
@@ -80,6 +87,19 @@ class Vm:
         return ("stream,id=transfer,server=off,addr.type=unix,addr.path=%s"
                 % self.transfer)
 
+    def drive(self, index, disk):
+        """QEMU's words for one disk."""
+        if disk.startswith("nbd:"):
+            where = "nbd+unix:///?socket=" + disk[4:]
+        else:
+            # Several machines share it, and take turns
+            where = disk + ",file.locking=off"
+        private = self.private and disk == self.root
+        return ["-drive", "file=%s,format=raw,if=none,id=disk%d%s"
+                % (where, index, ",snapshot=on" if private else ""),
+                "-device", "virtio-blk-pci,drive=disk%d,addr=%02x.0,share-rw=on"
+                % (index, 5 + index)]
+
     def command(self):
         number = self.lab.number(self.name)
         cmd = ["qemu-system-x86_64", "-M", "q35,memory-backend=ram",
@@ -88,7 +108,9 @@ class Vm:
                "-object", "memory-backend-ram,id=ram,size=%dM,prealloc=on"
                % self.memory,
                "-nodefaults", "-display", "none", "-no-reboot",
-               "-kernel", self.kernel, "-initrd", self.lab.initrd]
+               "-kernel", self.kernel]
+        if not self.root:
+            cmd += ["-initrd", self.lab.initrd]
         for what in ("console", "shell", "tick"):
             where = ("file,id=%s,path=%s" % (what, self.path("log"))
                      if what == "console" else
@@ -107,17 +129,17 @@ class Vm:
                     "virtio-net-pci,netdev=transfer,id=xfer,addr=04.0,"
                     "disable-legacy=on,host_mtu=%d,mac=52:54:00:00:02:%02x"
                     % (self.mtu, number)]
-        for index, disk in enumerate(self.disks):
-            cmd += ["-drive", "file=%s,format=raw,if=none,id=disk%d,"
-                    "file.locking=off" % (disk, index), "-device",
-                    "virtio-blk-pci,drive=disk%d,addr=%02x.0,share-rw=on"
-                    % (index, 5 + index)]
+        disks = ([self.root] if self.root else []) + list(self.disks)
+        for index, disk in enumerate(disks):
+            cmd += self.drive(index, disk)
         line = "console=ttyS0 pmsmtest.host=%s " % self.name
+        if self.root:
+            line += "root=/dev/vda rw "
         if self.transfer:
             line += "pmsm_virtio_net.nic=%s " % NIC
         if self.address:
             line += "pmsmtest.ip=%s " % self.address
-        return cmd + ["-append", line + self.append]
+        return cmd + self.extra + ["-append", line + self.append]
 
     def start(self):
         """Start the machine; it needs time to boot."""
@@ -209,15 +231,17 @@ class Vm:
         mark = "@%d@" % self.marks
         end = "" if cmd.rstrip().endswith("&") else ";"
         self.send("{ %s%s } 2>&1; echo %s$?%s" % (cmd, end, mark, mark))
-        pattern = re.compile((r"(.*?)%s(\d+)%s\r?\n" % (mark, mark)).encode(),
-                             re.S)
+        pattern = re.compile((r"%s(\d+)%s\r?\n" % (mark, mark)).encode())
         end = time.monotonic() + timeout
+        looked = 0
         while True:
-            found = pattern.search(self.buffer)
+            found = pattern.search(self.buffer, looked)
             if found:
+                output = self.buffer[:found.start()].decode(errors="replace")
                 self.buffer = self.buffer[found.end():]
-                output = found.group(1).decode(errors="replace")
-                return int(found.group(2)), output.replace("\r", "").strip()
+                return int(found.group(1)), output.replace("\r", "").strip()
+            # Not again and again through all of a long output
+            looked = max(0, len(self.buffer) - 2 * len(mark) - 8)
             left = end - time.monotonic()
             if left <= 0:
                 raise Timeout("%s: \"%s\": not done in %g s; printed %r"
@@ -256,28 +280,39 @@ class Vm:
                          " cat %s" % (status, status, timeout * 5, status),
                          timeout + 5)
 
-    def unplug(self, plugged=False):
-        """Pull the cable out of the transfer NIC, or put it back."""
+    def qmp(self, command, **arguments):
+        """Tell QEMU something; returns its answer."""
         qmp = socket.socket(socket.AF_UNIX)
         qmp.connect(self.path("qmp"))
         stream = qmp.makefile("rw")
         stream.readline()
-        for command in ({"execute": "qmp_capabilities"},
-                        {"execute": "set_link", "arguments":
-                         {"name": "xfer", "up": plugged}}):
-            stream.write(json.dumps(command) + "\n")
+        for words in ({"execute": "qmp_capabilities"},
+                      {"execute": command, "arguments": arguments}):
+            stream.write(json.dumps(words) + "\n")
             stream.flush()
-            while "return" not in json.loads(stream.readline()):
-                pass
+            answer = {}
+            while "return" not in answer:
+                answer = json.loads(stream.readline())
+                if "error" in answer:
+                    raise RuntimeError("%s: %s: %s" % (self.name, command,
+                                                       answer["error"]))
         qmp.close()
+        return answer["return"]
+
+    def unplug(self, plugged=False):
+        """Pull the cable out of the transfer NIC, or put it back."""
+        self.qmp("set_link", name="xfer", up=plugged)
 
 
 class Hub:
     """Frames that come in at one port go out at all others."""
 
-    def __init__(self, lab, name, options=()):
+    def __init__(self, lab, name, options=(), log=False):
         self.path = os.path.join(lab.folder, name)
         self.log = open(self.path + ".log", "w")
+        self.frame_log = self.path + ".frames"
+        if log:
+            options = (*options, "--log", self.frame_log)
         self.process = subprocess.Popen(
             [lab.relay_binary(), *options, self.path],
             stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
@@ -291,6 +326,49 @@ class Hub:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+class ClockProbe:
+    """The clocks of a machine that runs the guest program now.
+
+    As NTP does it: the answer that came back soonest is the best, and was made
+    in the middle between question and answer.
+    """
+
+    def __init__(self, vm, tries=40):
+        best = None
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(vm.path("tick"))
+            line.settimeout(1)
+            for _ in range(tries):
+                asked = time.monotonic_ns()
+                line.sendall(b"?")
+                answer = self.answer(line)
+                took = time.monotonic_ns() - asked
+                if answer and (best is None or took < best):
+                    best = took
+                    self.here = asked + took // 2
+                    self.real, self.mono, self.boot = answer
+        if best is None:
+            raise Timeout("%s does not tell the time" % vm.name)
+        self.error = best / 2e6
+
+    @staticmethod
+    def answer(line):
+        """Three numbers; None if the question was lost, as an early one is."""
+        data = b""
+        try:
+            while not data.endswith(b"\n"):
+                data += line.recv(4096)
+        except socket.timeout:
+            return None
+        words = data.split()
+        return tuple(map(int, words)) if len(words) == 3 else None
+
+    def ahead(self, which, other):
+        """By how many ms a clock has gained on ours since another probe."""
+        return ((getattr(self, which) - self.here) -
+                (getattr(other, which) - other.here)) / 1e6
 
 
 class TickMeter:
@@ -422,15 +500,18 @@ class Lab:
                             os.path.join(HERE, "relay.c")], check=True)
         return self.relay
 
-    def hub(self):
-        """The ordinary network."""
+    def hub(self, log=False):
+        """The ordinary network, with a switch that learns addresses."""
         if self.the_hub is None:
-            self.the_hub = self.bad_wire()
+            self.the_hub = self.bad_wire("--switch", "1", log=log)
         return self.the_hub
 
-    def bad_wire(self, *options):
-        """A cable with a relay in it; its path is for Vm(transfer=)."""
-        hub = Hub(self, "hub%d" % len(self.hubs), options)
+    def bad_wire(self, *options, log=False):
+        """A cable with a relay in it; its path is for Vm(transfer=).
+
+        With log, lib/frames.py can tell what went over it.
+        """
+        hub = Hub(self, "hub%d" % len(self.hubs), options, log)
         self.hubs.append(hub)
         return hub
 
@@ -479,3 +560,19 @@ def move(source, target, timeout=120):
 def try_move(source, timeout=60):
     """Try to move; returns the shell's words about an error, "" for none."""
     return source.run("echo pmsm > /sys/power/state", timeout)[1]
+
+
+def follow(vm, start, end, timeout=300):
+    """Print what a console says about a move until a pattern comes."""
+    seen, until = start, time.monotonic() + timeout
+    while time.monotonic() < until:
+        text = vm.console()[seen:]
+        whole = text.rfind("\n") + 1
+        for line in text[:whole].splitlines():
+            if "pmsm" in line:
+                print("  target | " + line.split("pmsm: ", 1)[-1], flush=True)
+            if re.search(end, line):
+                return
+        seen += whole
+        time.sleep(0.05)
+    raise Timeout("%s: /%s/ on the console: not in %g s" % (vm.name, end, timeout))

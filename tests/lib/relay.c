@@ -4,10 +4,16 @@
  * out at all others, with a share of frames lost, repeated, reordered or
  * damaged on the way.
  *
- * usage: relay [--loss P] [--dup P] [--reorder P] [--flip P] [--seed N] SOCKET
+ * usage: relay [--loss P] [--dup P] [--reorder P] [--flip P] [--seed N]
+ *	  [--switch 1] [--log FILE] SOCKET
  *
- * Percentages.  Words on standard input: "cut" lets nothing through, "mend"
- * ends that, "cut N" cuts after N more frames, "stats" prints counters.
+ * Percentages.  A switch is a hub that learns at which port an address is, and
+ * sends what is for it nowhere else.  The log has a line for each frame that comes in: when, by
+ * CLOCK_REALTIME in nanoseconds, at which port, counted from 0 in the order of
+ * connection, and its first bytes in hex.
+ *
+ * Words on standard input: "cut" lets nothing through, "mend" ends that, "cut N"
+ * cuts after N more frames, "stats" prints counters.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,6 +28,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The names that the kernel has for these */
@@ -30,14 +37,18 @@
 #define u64	__u64
 
 #define PORTS		8
+#define STATIONS	64
 #define FRAME_MAX	70000
 #define IN_SIZE		(4 * FRAME_MAX)
 /* A port that does not read for so long loses frames, as on a real hub */
 #define OUT_SIZE	(16U << 20)
+/* Bytes of a frame that are logged: all of an ARP or a neighbour advertisement */
+#define LOG_BYTES	96
 
 /**
  * struct port - one machine's end
  * @fd: Its socket, or -1.
+ * @number: How many machines were connected before.
  * @in: What has come and is not a whole frame yet.
  * @in_len: Bytes of it.
  * @out: What it has not taken yet.
@@ -46,6 +57,7 @@
  */
 struct port {
 	int fd;
+	int number;
 	u8 *in;
 	size_t in_len;
 	u8 *out;
@@ -53,6 +65,18 @@ struct port {
 	size_t out_len;
 };
 
+/**
+ * struct station - where an Ethernet address was last seen
+ * @addr: The address.
+ * @port: The port, an index into @ports.
+ */
+struct station {
+	u8 addr[6];
+	int port;
+};
+
+static struct station stations[STATIONS];
+static unsigned int nr_stations, switching;
 static struct port ports[PORTS];
 static unsigned int loss, dup_, reorder, flip;
 static u64 seed = 1;
@@ -62,6 +86,8 @@ static u8 late[FRAME_MAX];
 static u32 late_len;
 static int late_from;
 static unsigned long frames, lost, doubled, moved, damaged, overrun;
+static int connections;
+static FILE *journal;
 
 /* splitmix64 */
 static u32 rnd(void)
@@ -130,13 +156,58 @@ static void put(struct port *port, const u8 *frame, u32 len)
 	append(port, frame, len);
 }
 
+static struct station *find_station(const u8 *addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_stations; i++)
+		if (!memcmp(stations[i].addr, addr, sizeof(stations[i].addr)))
+			return &stations[i];
+	return NULL;
+}
+
+static void learn(int from, const u8 *addr)
+{
+	struct station *station = find_station(addr);
+
+	if (!station) {
+		if (nr_stations == STATIONS)
+			return;
+		station = &stations[nr_stations++];
+		memcpy(station->addr, addr, sizeof(station->addr));
+	}
+	station->port = from;
+}
+
+/* Destination first, then source */
 static void spread(int from, const u8 *frame, u32 len)
 {
+	const struct station *station = NULL;
 	int i;
 
+	if (switching) {
+		learn(from, frame + 6);
+		station = find_station(frame);
+	}
 	for (i = 0; i < PORTS; i++)
-		if (i != from && ports[i].fd >= 0)
+		if (i != from && ports[i].fd >= 0 &&
+		    (!station || station->port == i))
 			put(&ports[i], frame, len);
+}
+
+static void note(int from, const u8 *frame, u32 len)
+{
+	struct timespec now;
+	u32 i;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(journal, "%lld%09ld %d ", (long long)now.tv_sec, now.tv_nsec,
+		ports[from].number);
+	for (i = 0; i < len && i < LOG_BYTES; i++)
+		fprintf(journal, "%02x", frame[i]);
+	putc('\n', journal);
+	/* Whoever reads it waits for certain frames */
+	fflush(journal);
 }
 
 static void forward(int from, u8 *frame, u32 len)
@@ -144,6 +215,8 @@ static void forward(int from, u8 *frame, u32 len)
 	u32 bit;
 
 	frames++;
+	if (journal)
+		note(from, frame, len);
 	if (cut_after >= 0 && cut_after-- == 0)
 		cut = true;
 	if (cut || hit(loss, &lost))
@@ -207,6 +280,7 @@ static void welcome(int listener)
 		if (ports[i].fd >= 0)
 			continue;
 		ports[i].fd = fd;
+		ports[i].number = connections++;
 		return;
 	}
 	if (fd >= 0)
@@ -295,11 +369,16 @@ static void parse(int argc, char **argv)
 			flip = value;
 		else if (!strcmp(argv[i], "--seed"))
 			seed = value;
+		else if (!strcmp(argv[i], "--switch"))
+			switching = value;
+		else if (!strcmp(argv[i], "--log"))
+			journal = fopen(argv[i + 1], "w");
 		else
 			i = argc;
 	}
 	if (i != argc - 1) {
-		fprintf(stderr, "usage: relay [--loss|dup|reorder|flip P] [--seed N] SOCKET\n");
+		fprintf(stderr, "usage: relay [--loss|dup|reorder|flip P] [--seed N]\n"
+			"             [--switch 1] [--log FILE] SOCKET\n");
 		exit(2);
 	}
 }
