@@ -3,15 +3,16 @@
 
 export J V KSRC BUILD_TAG
 
-.PHONY: help deps kernel root demo check bench lint series clean
+.PHONY: help deps kernel root demo demo-db check bench lint series clean
 
 help:
 	@echo 'PMSM: physical machine state migration for Linux 6.12'
 	@echo
 	@echo '  make demo       move a busy machine between two QEMU machines'
+	@echo '  make demo-db    the same with a MariaDB server and clients on a third host'
 	@echo '  make check      run every test    (T="move failure:cut" chooses some)'
 	@echo
-	@echo '  make bench      measure, and print figures as NAME VALUE (N=5 runs)'
+	@echo '  make bench      measure, and print figures as NAME VALUE (N=5 runs, PART=machine|database)'
 	@echo '  make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo '  make kernel     build the test kernel and print its path'
 	@echo '  make root       build the guests'\'' root and print its path'
@@ -34,11 +35,14 @@ root: deps
 demo: deps
 	@scripts/demo
 
+demo-db: deps
+	@scripts/demo-db
+
 check: deps
 	@scripts/run-tests $(T)
 
 bench: deps
-	@scripts/bench $(N)
+	@scripts/bench $(or $(N),5) $(PART)
 
 lint: deps
 	@scripts/lint
