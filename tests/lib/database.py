@@ -75,7 +75,7 @@ class Database:
         """Move the server many times in a row; returns where it is in the end."""
         vm = self.machine("m0")
         self.serve(vm)
-        self.watch()
+        self.watch(seconds=15 * moves)
         for number in range(1, moves + 1):
             target = self.target("m%d" % number)
             time.sleep(0.5)
