@@ -92,6 +92,22 @@ def test_few_cpus(lab):
             "refused .*2 CPUs there", source={"cpus": 2})
 
 
+def test_pm_test(lab):
+    """A debugging aid of hibernation, or a wakeup event, is not a move."""
+    a, b = lab.pair()
+    filled = a.program("memfill run --mib 20")
+    for level in ("freezer", "core"):
+        start = len(b.console())
+        a.must("echo %s > /sys/power/pm_test" % level)
+        check_in("resource busy", try_move(a), "the error")
+        b.wait_console("listening again", 20, start)
+        survives(a, filled if level == "core" else None, "",
+                 "a wakeup event or pm_test ended it")
+        check(a.must("cat /sys/power/pmsm/moves") == "0", "it has moved")
+    a.must("echo none > /sys/power/pm_test")
+    move(a, b)
+
+
 def test_unplugged(lab):
     a, b = lab.pair()
     a.unplug()

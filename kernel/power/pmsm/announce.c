@@ -25,7 +25,8 @@
 /* The first repetition comes after so long, each later one after twice that */
 #define PMSM_ANNOUNCE_MS	25
 #define PMSM_ANNOUNCE_ROUNDS	8
-#define PMSM_TCP_ROUNDS		3
+/* Besides the first: three equal ones look like a lost segment */
+#define PMSM_TCP_ROUNDS		2
 /* A link that comes up later than this is none of our business */
 #define PMSM_ANNOUNCE_LINK_S	60
 
@@ -34,6 +35,7 @@ static void repeat(struct work_struct *work);
 static DECLARE_DELAYED_WORK(repeat_work, repeat);
 static unsigned int rounds;
 static unsigned long link_until;
+static bool link_came;
 
 static void tell_all(void)
 {
@@ -49,8 +51,8 @@ static void tell_all(void)
 				__netdev_notify_peers(dev);
 	up_read(&net_rwsem);
 	rtnl_unlock();
-	/* More of these would look like lost segments */
-	if (rounds < PMSM_TCP_ROUNDS)
+	/* What was said before a link came up, nobody has heard */
+	if (xchg(&link_came, false) || rounds < PMSM_TCP_ROUNDS)
 		pmsm_tcp_release();
 }
 
@@ -69,8 +71,10 @@ static int link_event(struct notifier_block *block, unsigned long event,
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
 	if ((event == NETDEV_CHANGE || event == NETDEV_UP) &&
-	    netif_carrier_ok(dev) && time_before(jiffies, link_until))
+	    netif_carrier_ok(dev) && time_before(jiffies, link_until)) {
+		WRITE_ONCE(link_came, true);
 		mod_delayed_work(system_wq, &repeat_work, 0);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -124,6 +124,9 @@ static void remember_failure(int error)
 	const char *text = target->session.reason[0] ? target->session.reason :
 			   target->reason;
 
+	if (!text[0])
+		text = error == -ETIMEDOUT ? "the source has fallen silent" :
+					     "called off";
 	pmsm_stats_failed("target", error, text, store->nr_present,
 			  store->nr_image);
 }

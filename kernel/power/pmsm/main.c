@@ -108,16 +108,21 @@ int pmsm_parse_listen(char *text, struct pmsm_settings *s)
 	return error;
 }
 
-static int check_able(void)
+static int unable(const char *side, int error, const char *why)
 {
-	if (!hibernation_available()) {
-		pr_err("hibernation is not available (nohibernate, lockdown or secret memory), so this machine cannot move\n");
-		return -EPERM;
-	}
-	if (!pmsm_clock_works()) {
-		pr_err("this machine has no usable time stamp counter\n");
-		return -EOPNOTSUPP;
-	}
+	pr_err("%s\n", why);
+	pmsm_stats_failed(side, error, why, 0, 0);
+	return error;
+}
+
+static int check_able(const char *side)
+{
+	if (!hibernation_available())
+		return unable(side, -EPERM,
+			      "hibernation is not available (nohibernate, lockdown or secret memory), so this machine cannot move");
+	if (!pmsm_clock_works())
+		return unable(side, -EOPNOTSUPP,
+			      "this machine has no usable time stamp counter");
 	return 0;
 }
 
@@ -154,7 +159,7 @@ static int with_console(int (*what)(const struct pmsm_settings *settings),
 int pmsm_migrate(void)
 {
 	struct pmsm_settings s;
-	int error = check_able();
+	int error = check_able("source");
 
 	if (error)
 		return error;
@@ -166,7 +171,7 @@ static int start_listening(const char *text)
 {
 	struct pmsm_settings s;
 	char *copy;
-	int error = check_able();
+	int error = check_able("target");
 
 	if (error)
 		return error;

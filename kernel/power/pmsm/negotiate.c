@@ -7,7 +7,6 @@
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/sched/signal.h>
-#include <linux/syscalls.h>
 
 #include "clock.h"
 #include "compat.h"
@@ -82,6 +81,21 @@ static int wait_for_answer(struct pmsm_source *source)
 	return error;
 }
 
+static int fit(struct pmsm_source *source)
+{
+	unsigned long room = be64_to_cpu(source->target.pages);
+	unsigned long used;
+
+	pmsm_room_make(room);
+	used = pmsm_room_used();
+	if (used <= room)
+		return 0;
+	scnprintf(source->reason, sizeof(source->reason),
+		  "%lu MiB in use here, but room for %lu MiB on the target",
+		  used >> (20 - PAGE_SHIFT), room >> (20 - PAGE_SHIFT));
+	return -ENOSPC;
+}
+
 /**
  * pmsm_source_negotiate - find a target that takes this machine
  * @source: The migration.
@@ -102,30 +116,5 @@ int pmsm_source_negotiate(struct pmsm_source *source)
 
 	s->frame_size = min_t(unsigned int, s->frame_size,
 			      be16_to_cpu(source->target.frame_size));
-	return s->frame_size < ETH_FRAME_LEN ? -EPROTO : 0;
-}
-
-/**
- * pmsm_source_make_room - do what costs time before anything stops
- * @source: The migration; its target has accepted.
- *
- * Writes dirty data back, so that there is little left to write when processes
- * stop, and gives up caches if the target cannot hold them.  May sleep.
- *
- * Return: 0, or -ENOSPC if that is not enough.
- */
-int pmsm_source_make_room(struct pmsm_source *source)
-{
-	unsigned long room = be64_to_cpu(source->target.pages);
-	unsigned long used;
-
-	ksys_sync();
-	pmsm_room_make(room);
-	used = pmsm_room_used();
-	if (used <= room)
-		return 0;
-	scnprintf(source->reason, sizeof(source->reason),
-		  "%lu MiB in use here, but room for %lu MiB on the target",
-		  used >> (20 - PAGE_SHIFT), room >> (20 - PAGE_SHIFT));
-	return -ENOSPC;
+	return s->frame_size < ETH_FRAME_LEN ? -EPROTO : fit(source);
 }

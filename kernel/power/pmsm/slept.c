@@ -67,6 +67,17 @@ void pmsm_slept_moved(const struct pmsm_handover *handover)
 }
 
 /**
+ * pmsm_slept_forget - nobody knows how long the clock has been stopped
+ *
+ * Call first thing after a restore that brought no word of it: timekeeping
+ * then does as it can.
+ */
+void pmsm_slept_forget(void)
+{
+	stopped.khz = 0;
+}
+
+/**
  * pmsm_sleep_time - for how long timekeeping was suspended
  * @counted: What timekeeping itself has found out, or 0.
  *

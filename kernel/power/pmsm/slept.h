@@ -11,6 +11,7 @@ struct pmsm_handover;
 
 void pmsm_slept_begin(void);
 u64 pmsm_slept(void);
+void pmsm_slept_forget(void);
 void pmsm_slept_moved(const struct pmsm_handover *handover);
 u64 pmsm_one_way(u64 round_trip, u64 held);
 

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/nmi.h>
 #include <linux/random.h>
+#include <linux/syscalls.h>
 #include <linux/timekeeping.h>
 
 #include "../power.h"
@@ -185,6 +186,7 @@ static void say_done(void)
 static void __noreturn machine_is_gone(void)
 {
 	say_done();
+	print_sent();
 	pr_info("this machine runs on the target now; powering off\n");
 	source->session.link->ops->stop(source->session.link);
 	pmsm_machine_off();
@@ -234,11 +236,7 @@ static int source_save(void)
 	/* The target has been silent while it got ready itself */
 	source->session.heard = pmsm_clock();
 	error = send_image();
-	if (!error) {
-		print_sent();
-		error = hand_over();
-	}
-	return error;
+	return error ?: hand_over();
 }
 
 /* Processes are frozen, devices are not */
@@ -256,11 +254,16 @@ static void source_restored(void)
 	came_back = rdtsc_ordered();
 	if (handover->magic == PMSM_HANDOVER_MAGIC)
 		pmsm_slept_moved(handover);
+	else
+		pmsm_slept_forget();
 }
 
 /* On the target, when devices run and processes are still frozen */
 static void source_resumed(void)
 {
+	/* A wakeup event, or pm_test: this machine has never left */
+	if (!came_back)
+		return;
 	add_vmfork_randomness(handover->seed, sizeof(handover->seed));
 	memzero_explicit(handover->seed, sizeof(handover->seed));
 	pmsm_announce();
@@ -381,15 +384,23 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	int error;
 
 	link = pmsm_link_get(settings->nic);
-	if (IS_ERR(link))
+	if (IS_ERR(link)) {
+		pmsm_stats_failed("source", PTR_ERR(link),
+				  "no usable transfer NIC", 0, 0);
 		return PTR_ERR(link);
+	}
 
 	pmsm_activity_set(PMSM_NEGOTIATING);
 	error = source_alloc(link, settings);
 	if (error) {
 		pr_err("no memory for the migration\n");
+		pmsm_stats_failed("source", error,
+				  "no memory for the migration", 0, 0);
 		goto out;
 	}
+	/* So that there is little to write once somebody stands still for us */
+	ksys_sync();
+	end_phase(PMSM_PHASE_SYNC);
 	error = pmsm_source_negotiate(source);
 	end_phase(PMSM_PHASE_NEGOTIATE);
 	if (error)
@@ -397,18 +408,19 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	pr_info("%s: target %pM accepts\n", link->name, source->session.peer);
 
 	pmsm_activity_set(PMSM_MIGRATING);
-	error = pmsm_source_make_room(source);
-	end_phase(PMSM_PHASE_SYNC);
-	if (error)
-		goto fail;
-
 	came_back = 0;
 	error = hibernate_image(&pmsm_image_ops);
+	if (!error && !came_back) {
+		scnprintf(source->reason, sizeof(source->reason),
+			  "a wakeup event or pm_test ended it");
+		error = -EBUSY;
+	}
 	if (!error) {
 		settle_in();
 		goto out;
 	}
-	pmsm_tcp_release();
+	/* As often as it takes: a link may need seconds to come up */
+	pmsm_announce();
 	pr_err("not moved, this machine goes on running (error %d)\n", error);
 fail:
 	failed(error);

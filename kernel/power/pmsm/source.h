@@ -37,6 +37,5 @@ struct pmsm_source {
 };
 
 int pmsm_source_negotiate(struct pmsm_source *source);
-int pmsm_source_make_room(struct pmsm_source *source);
 
 #endif /* _PMSM_SOURCE_H */

@@ -18,8 +18,8 @@
 #include "stats.h"
 
 static const char * const phase_names[PMSM_PHASES] = {
-	[PMSM_PHASE_NEGOTIATE]	= "negotiate",
 	[PMSM_PHASE_SYNC]	= "sync",
+	[PMSM_PHASE_NEGOTIATE]	= "negotiate",
 	[PMSM_PHASE_FREEZE]	= "freeze",
 	[PMSM_PHASE_DEVICES]	= "devices",
 	[PMSM_PHASE_SCAN]	= "scan",
@@ -42,6 +42,7 @@ static enum pmsm_activity activity;
 /* Protects what is below */
 static DEFINE_MUTEX(last_mutex);
 static struct pmsm_stats last;
+static struct pmsm_attempt attempt;
 static unsigned long moves;
 
 static u64 sum(const struct pmsm_stats *stats, enum pmsm_phase from,
@@ -102,15 +103,6 @@ static void print_all(const struct pmsm_stats *stats)
 	pr_info("moved in %llu ms\n", div_u64(downtime(stats), NSEC_PER_MSEC));
 }
 
-static void keep(const struct pmsm_stats *stats)
-{
-	mutex_lock(&last_mutex);
-	last = *stats;
-	if (!stats->result)
-		moves++;
-	mutex_unlock(&last_mutex);
-}
-
 /**
  * pmsm_activity_set - say what this machine is doing now
  * @now: What.
@@ -135,15 +127,13 @@ void pmsm_activity_set(enum pmsm_activity now)
 void pmsm_stats_failed(const char *side, int error, const char *reason,
 		       u64 done, u64 total)
 {
-	struct pmsm_stats stats = {
-		.done	= done,
-		.total	= total,
-		.result	= error,
-	};
-
 	trace_pmsm_failed(side, error, reason);
-	strscpy(stats.reason, reason);
-	keep(&stats);
+	mutex_lock(&last_mutex);
+	attempt.result = error;
+	attempt.done = done;
+	attempt.total = total;
+	strscpy(attempt.reason, reason);
+	mutex_unlock(&last_mutex);
 }
 
 /**
@@ -160,8 +150,6 @@ void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
 	const struct pmsm_wire_commit *commit = &handover->commit;
 	struct pmsm_stats stats = {
 		.began		= began,
-		.done		= handover->data_pages + handover->zero_pages,
-		.total		= handover->data_pages + handover->zero_pages,
 		.normal		= handover->data_pages,
 		.duplicate	= handover->zero_pages,
 		.transferred	= be64_to_cpu(commit->data_bytes),
@@ -174,7 +162,8 @@ void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
 
 	for (i = 0; i <= PMSM_PHASE_VERIFY; i++)
 		stats.phase_ns[i] = be64_to_cpu(commit->phase_ns[i]);
-	stats.phase_ns[PMSM_PHASE_RESTORE] = handover->one_way_ns +
+	stats.phase_ns[PMSM_PHASE_RESTORE] = be64_to_cpu(commit->held_ns) +
+		handover->one_way_ns +
 		pmsm_cycles_to_ns(came_back - handover->decided,
 				  handover->tsc_khz);
 	stats.phase_ns[PMSM_PHASE_RESUME] =
@@ -182,7 +171,14 @@ void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
 
 	trace_all(&stats);
 	print_all(&stats);
-	keep(&stats);
+	mutex_lock(&last_mutex);
+	last = stats;
+	attempt = (struct pmsm_attempt){
+		.done	= stats.normal + stats.duplicate,
+		.total	= stats.normal + stats.duplicate,
+	};
+	moves++;
+	mutex_unlock(&last_mutex);
 }
 
 #define PMSM_ATTR(_name, _format, _value)				\
@@ -200,10 +196,10 @@ static ssize_t _name##_show(struct kobject *kobj,			\
 static struct kobj_attribute _name##_attr = __ATTR_RO(_name)
 
 PMSM_ATTR(phase, "%s", activity_names[READ_ONCE(activity)]);
-PMSM_ATTR(progress, "%llu", div64_u64(last.done * 100, max(last.total, 1ULL)));
+PMSM_ATTR(progress, "%llu", div64_u64(attempt.done * 100, max(attempt.total, 1ULL)));
 PMSM_ATTR(moves, "%lu", moves);
-PMSM_ATTR(last_result, "%d", last.result);
-PMSM_ATTR(last_reason, "%s", last.reason);
+PMSM_ATTR(last_result, "%d", attempt.result);
+PMSM_ATTR(last_reason, "%s", attempt.reason);
 
 static struct attribute *state_attrs[] = {
 	&phase_attr.attr,
@@ -220,14 +216,14 @@ static const struct attribute_group state_group = {
 
 PMSM_ATTR(began_ns, "%lld", ktime_to_ns(last.began));
 PMSM_ATTR(total_time_us, "%llu",
-	  to_us(sum(&last, PMSM_PHASE_NEGOTIATE, PMSM_PHASE_RESUME)));
+	  to_us(sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_RESUME)));
 PMSM_ATTR(setup_us, "%llu",
-	  to_us(sum(&last, PMSM_PHASE_NEGOTIATE, PMSM_PHASE_SYNC)));
+	  to_us(sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_NEGOTIATE)));
 PMSM_ATTR(downtime_us, "%llu", to_us(downtime(&last)));
 PMSM_ATTR(normal_pages, "%llu", last.normal);
 PMSM_ATTR(duplicate_pages, "%llu", last.duplicate);
 PMSM_ATTR(transferred_bytes, "%llu", last.transferred);
-PMSM_ATTR(remaining_bytes, "%llu", (last.total - last.done) << PAGE_SHIFT);
+PMSM_ATTR(remaining_bytes, "%llu", (attempt.total - attempt.done) << PAGE_SHIFT);
 PMSM_ATTR(throughput, "%llu", throughput(&last));
 PMSM_ATTR(retransmits, "%llu", last.retransmits);
 PMSM_ATTR(elsewhere_pages, "%llu", last.elsewhere);
@@ -254,8 +250,8 @@ static const struct attribute_group stats_group = {
 	.attrs = stats_attrs,
 };
 
-PMSM_ATTR(negotiate_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_NEGOTIATE]));
 PMSM_ATTR(sync_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SYNC]));
+PMSM_ATTR(negotiate_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_NEGOTIATE]));
 PMSM_ATTR(freeze_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_FREEZE]));
 PMSM_ATTR(devices_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_DEVICES]));
 PMSM_ATTR(scan_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SCAN]));
@@ -265,8 +261,8 @@ PMSM_ATTR(restore_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESTORE]));
 PMSM_ATTR(resume_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESUME]));
 
 static struct attribute *phase_attrs[] = {
-	&negotiate_us_attr.attr,
 	&sync_us_attr.attr,
+	&negotiate_us_attr.attr,
 	&freeze_us_attr.attr,
 	&devices_us_attr.attr,
 	&scan_us_attr.attr,

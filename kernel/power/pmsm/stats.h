@@ -31,33 +31,39 @@ enum pmsm_activity {
 };
 
 /**
- * struct pmsm_stats - the last migration of this machine
+ * struct pmsm_attempt - the last migration that was tried
+ * @result: 0, or the negative errno that ended it.
+ * @done: Pages of the image sent, or received.
+ * @total: Pages of the image, 0 if it did not come so far.
+ * @reason: Words for @result.
+ */
+struct pmsm_attempt {
+	int result;
+	u64 done;
+	u64 total;
+	char reason[PMSM_REASON_LEN];
+};
+
+/**
+ * struct pmsm_stats - the last migration that worked: it brought this machine
  * @began: CLOCK_REALTIME when it began.
  * @phase_ns: Duration of each phase; one begins where the last one ended.
- * @done: Pages of the image sent, or received.
- * @total: Pages of the image.
  * @normal: Pages sent as contents.
  * @duplicate: Pages sent as runs of zeroes.
  * @transferred: Bytes of contents sent.
  * @retransmits: Frames sent again.
  * @elsewhere: Pages that could not go straight into their frames.
  * @extra: Pages of memory that the source took for it.
- * @result: 0, or the negative errno that ended it.
- * @reason: Words for that.
  */
 struct pmsm_stats {
 	ktime_t began;
 	u64 phase_ns[PMSM_PHASES];
-	u64 done;
-	u64 total;
 	u64 normal;
 	u64 duplicate;
 	u64 transferred;
 	u64 retransmits;
 	u64 elsewhere;
 	u64 extra;
-	int result;
-	char reason[PMSM_REASON_LEN];
 };
 
 extern const struct attribute_group *pmsm_stats_groups[];

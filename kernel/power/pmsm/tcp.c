@@ -54,8 +54,10 @@ static void close_window(struct sock *sk)
 static void for_one(struct sock *sk, void (*what)(struct sock *sk))
 {
 	bh_lock_sock(sk);
-	if (!sock_owned_by_user(sk) && has_peer(sk))
+	if (!sock_owned_by_user(sk) && has_peer(sk)) {
+		tcp_mstamp_refresh(tcp_sk(sk));
 		what(sk);
+	}
 	bh_unlock_sock(sk);
 }
 

@@ -200,8 +200,8 @@ struct pmsm_wire_end {
 
 /**
  * enum pmsm_phase - where the time goes
- * @PMSM_PHASE_NEGOTIATE: find the target, compare, agree.
- * @PMSM_PHASE_SYNC: write dirty data back, make room.
+ * @PMSM_PHASE_SYNC: write dirty data back.
+ * @PMSM_PHASE_NEGOTIATE: find the target, compare, agree, make room.
  * @PMSM_PHASE_FREEZE: notify, stop processes.
  * @PMSM_PHASE_DEVICES: stop devices and other CPUs.
  * @PMSM_PHASE_SCAN: find the page frames of the image, wait for the target.
@@ -214,8 +214,8 @@ struct pmsm_wire_end {
  * Processes stand still from the middle of @PMSM_PHASE_FREEZE to the end.
  */
 enum pmsm_phase {
-	PMSM_PHASE_NEGOTIATE,
 	PMSM_PHASE_SYNC,
+	PMSM_PHASE_NEGOTIATE,
 	PMSM_PHASE_FREEZE,
 	PMSM_PHASE_DEVICES,
 	PMSM_PHASE_SCAN,
