@@ -37,6 +37,12 @@ static unsigned int rounds;
 static unsigned long link_until;
 static bool link_came;
 
+static bool has_neighbours(const struct net_device *dev)
+{
+	return netif_running(dev) && netif_device_present(dev) &&
+	       netif_carrier_ok(dev) && !(dev->flags & IFF_LOOPBACK);
+}
+
 static void tell_all(void)
 {
 	struct net_device *dev;
@@ -46,8 +52,7 @@ static void tell_all(void)
 	down_read(&net_rwsem);
 	for_each_net(net)
 		for_each_netdev(net, dev)
-			if (netif_running(dev) && netif_device_present(dev) &&
-			    netif_carrier_ok(dev))
+			if (has_neighbours(dev))
 				__netdev_notify_peers(dev);
 	up_read(&net_rwsem);
 	rtnl_unlock();

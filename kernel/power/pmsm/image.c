@@ -4,7 +4,9 @@
  */
 
 #include <linux/bitmap.h>
+#include <linux/gfp.h>
 #include <linux/memblock.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/slab.h>
@@ -51,32 +53,66 @@ unsigned long pmsm_image_extra_pages(const struct pmsm_image *image)
 			    PAGE_SIZE);
 }
 
+static void set_zone(struct pmsm_image *image, const struct zone *zone)
+{
+	unsigned long end = min(zone_end_pfn(zone), image->max_pfn);
+
+	if (zone->zone_start_pfn < end)
+		bitmap_set(image->map, zone->zone_start_pfn,
+			   end - zone->zone_start_pfn);
+}
+
+/* As mark_free_pages() in kernel/power/snapshot.c finds them */
+static void clear_free(struct pmsm_image *image, struct zone *zone)
+{
+	unsigned int order, type;
+	unsigned long flags;
+	struct page *page;
+
+	spin_lock_irqsave(&zone->lock, flags);
+	for_each_migratetype_order(order, type)
+		list_for_each_entry(page, &zone->free_area[order].free_list[type],
+				    buddy_list)
+			bitmap_clear(image->map, page_to_pfn(page), 1UL << order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+static bool saveable(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page && swsusp_pfn_saveable(page_zone(page), pfn);
+}
+
 /**
  * pmsm_image_scan - find the page frames of the image
  * @image: The image.
  *
- * Call with interrupts off and devices stopped.  The bitmaps of
- * kernel/power/snapshot.c and @image->map are part of the image themselves, so
- * they are written here, before anything is sent, and not again.
+ * Call with interrupts off and devices stopped, when nobody allocates any
+ * more.  @image->map is part of the image itself, so it is written here, before
+ * anything is sent, and not again.
+ *
+ * Free memory is taken out in blocks first: what costs time is to look at
+ * single pages.
  */
 void pmsm_image_scan(struct pmsm_image *image)
 {
 	struct zone *zone;
 	unsigned long pfn;
 
-	swsusp_mark_free_pages();
+	drain_local_pages(NULL);
 	bitmap_zero(image->map, image->max_pfn);
+	for_each_populated_zone(zone)
+		set_zone(image, zone);
+	for_each_populated_zone(zone)
+		clear_free(image, zone);
+
 	image->nr_pages = 0;
-
-	for_each_populated_zone(zone) {
-		unsigned long end = min(zone_end_pfn(zone), image->max_pfn);
-
-		for (pfn = zone->zone_start_pfn; pfn < end; pfn++) {
-			if (!swsusp_pfn_saveable(zone, pfn))
-				continue;
-			__set_bit(pfn, image->map);
+	for_each_set_bit(pfn, image->map, image->max_pfn) {
+		if (saveable(pfn))
 			image->nr_pages++;
-		}
+		else
+			__clear_bit(pfn, image->map);
 	}
 }
 
