@@ -198,6 +198,7 @@ def test_statistics(lab):
     check(value(b, "moves") == "1", "moves after one")
     check(value(b, "last_result") == "0", "result")
     check(value(b, "stats/remaining_bytes") == "0", "remaining")
+    b.wait_console("settled after")
     down, total, setup = [int(value(b, "stats/%s_us" % what))
                           for what in ("downtime", "total_time", "setup")]
     check(abs(total - setup - down) <= 2,
@@ -205,7 +206,9 @@ def test_statistics(lab):
     check(0 < total < took, "%d us in %d" % (total, took))
     names = b.must("cd /sys/power/pmsm/phases && ls").split()
     phases = {name: int(value(b, "phases/" + name)) for name in names}
-    check(len(phases) == 9, "phases: %s" % names)
+    check(len(phases) == 10, "phases: %s" % names)
+    settle = phases.pop("settle_us")
+    check(0 < settle < 5000000, "settled after %d us" % settle)
     check(abs(sum(phases.values()) - total) < 10, "phases do not add up")
     pages = int(value(b, "stats/normal_pages"))
     sent = int(value(b, "stats/transferred_bytes"))

@@ -202,7 +202,7 @@ def test_latency(lab):
     check_row("transactions", "232 before, 1 during, 146 after", table)
     check_row("longest gap", "516.0 ms", table)
     check_row("latency", "p50 4.0 ms, p99 4.0 ms (outside the gap)", table)
-    check_row("explained", "96.9 % of the gap (downtime/gap)", table)
+    check_row("explained", "96.9 % of the gap, by freeze to settle", table)
     check_row("clock before", "+50.000 ms (server less client)", table)
     check_row("clock after", "+80.000 ms", table)
     check_row("difference", "+30.000 ms", table)
@@ -220,6 +220,17 @@ def test_latency(lab):
     how, when = freeze()
     check(how == "gap" and when == 1002530 - 500,
           "freeze by %s at %f ms" % (how, when))
+
+
+def test_settled(lab):
+    """A phase that comes later, and in which processes run."""
+    log = put(lab, "log", MOVE + "[   22.1] PM: pmsm: settled after 8.000 ms\n")
+    table = report("--dmesg", log)
+    check_figures(table)
+    check_row("settle", "8.000", table)
+    table = report("--sysfs", sysfs(lab), "--dmesg", log, "--latency",
+                   latency(lab))
+    check_row("explained", "98.4 % of the gap, by freeze to settle", table)
 
 
 def test_gap_elsewhere(lab):

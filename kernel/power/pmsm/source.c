@@ -15,6 +15,7 @@
 #include "announce.h"
 #include "clock.h"
 #include "machine.h"
+#include "settle.h"
 #include "slept.h"
 #include "source.h"
 #include "stats.h"
@@ -364,10 +365,12 @@ static void source_free(void)
 /* The machine has moved, and runs again */
 static void settle_in(void)
 {
-	if (handover->magic == PMSM_HANDOVER_MAGIC)
-		pmsm_stats_moved(handover, came_back, began);
-	else
+	if (handover->magic != PMSM_HANDOVER_MAGIC) {
 		pr_err("moved, but the target left no account of it\n");
+		return;
+	}
+	pmsm_settle_watch();
+	pmsm_stats_moved(handover, came_back, began);
 }
 
 /**

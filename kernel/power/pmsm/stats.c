@@ -27,6 +27,7 @@ static const char * const phase_names[PMSM_PHASES] = {
 	[PMSM_PHASE_VERIFY]	= "verify",
 	[PMSM_PHASE_RESTORE]	= "restore",
 	[PMSM_PHASE_RESUME]	= "resume",
+	[PMSM_PHASE_SETTLE]	= "settle",
 };
 
 static const char * const activity_names[PMSM_ACTIVITIES] = {
@@ -77,7 +78,7 @@ static void trace_all(const struct pmsm_stats *stats)
 	u64 start = 0;
 	int i;
 
-	for (i = 0; i < PMSM_PHASES; i++) {
+	for (i = 0; i <= PMSM_PHASE_RESUME; i++) {
 		trace_pmsm_phase(phase_names[i], start, stats->phase_ns[i]);
 		start += stats->phase_ns[i];
 	}
@@ -95,7 +96,7 @@ static void print_all(const struct pmsm_stats *stats)
 		stats->elsewhere, stats->transferred, throughput(stats) >> 20);
 	pr_info("sent again: %llu frames; extra memory on the source: %llu pages\n",
 		stats->retransmits, stats->extra);
-	for (i = 0; i < PMSM_PHASES; i++) {
+	for (i = 0; i <= PMSM_PHASE_RESUME; i++) {
 		us = to_us(stats->phase_ns[i]);
 		pr_info("phase %s: %llu.%03llu ms\n", phase_names[i],
 			us / 1000, us % 1000);
@@ -181,6 +182,24 @@ void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
 	mutex_unlock(&last_mutex);
 }
 
+/**
+ * pmsm_stats_settled - the moved machine has caught up
+ * @ns: How long it took, in ns.
+ *
+ * May sleep.
+ */
+void pmsm_stats_settled(u64 ns)
+{
+	u64 us = to_us(ns), start;
+
+	mutex_lock(&last_mutex);
+	last.phase_ns[PMSM_PHASE_SETTLE] = ns;
+	start = sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_RESUME);
+	mutex_unlock(&last_mutex);
+	trace_pmsm_phase(phase_names[PMSM_PHASE_SETTLE], start, ns);
+	pr_info("settled after %llu.%03llu ms\n", us / 1000, us % 1000);
+}
+
 #define PMSM_ATTR(_name, _format, _value)				\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -259,6 +278,7 @@ PMSM_ATTR(stream_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_STREAM]));
 PMSM_ATTR(verify_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_VERIFY]));
 PMSM_ATTR(restore_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESTORE]));
 PMSM_ATTR(resume_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESUME]));
+PMSM_ATTR(settle_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SETTLE]));
 
 static struct attribute *phase_attrs[] = {
 	&sync_us_attr.attr,
@@ -270,6 +290,7 @@ static struct attribute *phase_attrs[] = {
 	&verify_us_attr.attr,
 	&restore_us_attr.attr,
 	&resume_us_attr.attr,
+	&settle_us_attr.attr,
 	NULL,
 };
 

@@ -71,6 +71,7 @@ extern const struct attribute_group *pmsm_stats_groups[];
 void pmsm_activity_set(enum pmsm_activity activity);
 void pmsm_stats_failed(const char *side, int error, const char *reason,
 		       u64 done, u64 total);
+void pmsm_stats_settled(u64 ns);
 void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
 		      ktime_t began);
 

@@ -209,9 +209,11 @@ struct pmsm_wire_end {
  * @PMSM_PHASE_VERIFY: the target checks and gets ready.
  * @PMSM_PHASE_RESTORE: decide, copy what lies elsewhere, jump.
  * @PMSM_PHASE_RESUME: start devices, CPUs and processes.
+ * @PMSM_PHASE_SETTLE: processes run, and catch up.
  * @PMSM_PHASES: end of the list.
  *
- * Processes stand still from the middle of @PMSM_PHASE_FREEZE to the end.
+ * Processes stand still from the middle of @PMSM_PHASE_FREEZE to the end of
+ * @PMSM_PHASE_RESUME.
  */
 enum pmsm_phase {
 	PMSM_PHASE_SYNC,
@@ -223,6 +225,7 @@ enum pmsm_phase {
 	PMSM_PHASE_VERIFY,
 	PMSM_PHASE_RESTORE,
 	PMSM_PHASE_RESUME,
+	PMSM_PHASE_SETTLE,
 	PMSM_PHASES,
 };
 
