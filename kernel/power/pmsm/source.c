@@ -327,6 +327,7 @@ static void call_off(int error)
 		pmsm_session_send_reason(s, PMSM_RESET, error,
 					 source->reason[0] ? source->reason :
 					 "the source goes on running");
+	pmsm_talk_flush(s);
 }
 
 static int source_alloc(struct pmsm_link *link,

@@ -8,6 +8,7 @@
 
 #include <linux/err.h>
 #include <linux/nmi.h>
+#include <linux/pmsm.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -16,6 +17,8 @@
 
 /* Look after the watchdogs every so many polls */
 #define PMSM_WATCHDOG_POLLS	1024
+/* A device that takes longer than this to send a frame will not */
+#define PMSM_FLUSH_MS		50
 
 /**
  * pmsm_talk_poll - do what is to be done now
@@ -91,4 +94,22 @@ int pmsm_talk_send(struct pmsm_session *s, enum pmsm_type type,
 	memcpy(msg, payload, len);
 	pmsm_session_commit(s, type, len, pmsm_clock(), NULL);
 	return pmsm_talk_poll(s);
+}
+
+/**
+ * pmsm_talk_flush - wait until the device has sent what is outside the sequence
+ * @s: The session.
+ *
+ * To be called before the link is stopped, which throws away what is queued.
+ */
+void pmsm_talk_flush(struct pmsm_session *s)
+{
+	u64 until = pmsm_clock() + PMSM_FLUSH_MS * PMSM_NS_PER_MS;
+	struct pmsm_link *link = s->link;
+	unsigned int i;
+
+	for (i = 0; i < PMSM_LOOSE_SLOTS; i++)
+		while (!link->ops->tx_idle(link, s->tx_window + i) &&
+		       pmsm_clock() < until)
+			cpu_relax();
 }

@@ -14,5 +14,6 @@ int pmsm_talk_wait(struct pmsm_session *s, const bool *condition);
 void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room);
 int pmsm_talk_send(struct pmsm_session *s, enum pmsm_type type,
 		   const void *payload, unsigned int len);
+void pmsm_talk_flush(struct pmsm_session *s);
 
 #endif /* _PMSM_TALK_H */
