@@ -154,7 +154,7 @@ def test_cut_in_map(lab):
     cut_at(lab, 8)
 
 
-def killed(lab, when):
+def killed(lab, when, on_source=False):
     wire = lab.bad_wire().path
     b = lab.vm("b", transfer=wire, append="pmsm.listen=" + NIC)
     a = lab.vm("a", transfer=wire).wait_boot()
@@ -162,7 +162,7 @@ def killed(lab, when):
     a.must("echo 3 > /sys/power/pmsm/timeout")
     filled = a.program("memfill run --mib 100")
     a.send("echo pmsm > /sys/power/state; echo done")
-    b.wait_console(when)
+    (a if on_source else b).wait_console(when)
     b.kill()
     a.wait_console("not moved, this machine goes on", 60)
     a.adopt()
@@ -170,7 +170,8 @@ def killed(lab, when):
 
 
 def test_target_killed_in_freeze(lab):
-    killed(lab, "asks to move here")
+    # Not before the source has heard that it may go
+    killed(lab, r"target \S+ accepts", on_source=True)
 
 
 def test_target_killed_in_stream(lab):
