@@ -8,7 +8,6 @@ set -euo pipefail
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pmsm
 J=${J:-$(($(nproc) + 1))}
-export CCACHE_BASEDIR=$CACHE
 
 die()
 {
@@ -28,10 +27,15 @@ checkout_id()
 	printf '%s %s' "$TOP" "${KSRC:-}" | sha256sum | cut -c1-8
 }
 
+# The tree and what was built for this checkout.  Paths from one to the other
+# are the same for every checkout, so that they can share compiled objects.
+OWN=$CACHE/$(checkout_id)
+export CCACHE_BASEDIR=$OWN
+
 # lock NAME: wait for others who do the same
 lock()
 {
-	mkdir -p "$CACHE"
+	mkdir -p "$(dirname "$CACHE/$1")"
 	exec 9> "$CACHE/$1.lock"
 	flock 9
 }
