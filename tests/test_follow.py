@@ -54,10 +54,7 @@ def test_time(lab):
 def test_time_after_failure(lab):
     """A source that stays keeps its clocks right as well."""
     wire = lab.bad_wire()
-    b = lab.vm("b", transfer=wire.path,
-               append="pmsm.listen=%s,timeout=3" % NIC)
-    a = lab.vm("a", transfer=wire.path).wait_boot()
-    b.wait_listening()
+    a, _b = lab.pair(transfer=wire.path, listen=",timeout=3")
     a.must("echo 3 > /sys/power/pmsm/timeout")
     tell_time(a)
     before = ClockProbe(a)

@@ -10,14 +10,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
 from ktap import check, main, say
-from pmsmvm import NIC, move
+from pmsmvm import move
 
 
 def over(lab, transfer, append=""):
-    b = lab.vm("b", transfer=transfer, append="pmsm.listen=%s,timeout=30 %s"
-               % (NIC, append))
-    a = lab.vm("a", transfer=transfer, append=append).wait_boot()
-    b.wait_listening()
+    a, b = lab.pair(transfer=transfer, listen=",timeout=30", append=append)
     a.must("echo 30 > /sys/power/pmsm/timeout")
     filled = a.program("memfill run --mib 40")
     move(a, b, 240)

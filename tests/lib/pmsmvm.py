@@ -520,12 +520,16 @@ class Lab:
         self.vms.append(vm)
         return vm.start()
 
-    def pair(self, target_append="", source=None, target=None, **settings):
-        """A target that listens, and a source that has booted."""
+    def pair(self, source=None, target=None, listen="", **settings):
+        """A target that listens, and a source that has booted.
+
+        Listen is what stands after the NIC in pmsm.listen=, such as
+        ",timeout=3".
+        """
         target_settings = dict(settings, **(target or {}))
         source_settings = dict(settings, **(source or {}))
-        append = target_settings.pop("append", "") + " " + target_append
-        b = self.vm("b", append="pmsm.listen=%s %s" % (NIC, append),
+        append = target_settings.pop("append", "")
+        b = self.vm("b", append="pmsm.listen=%s%s %s" % (NIC, listen, append),
                     **target_settings)
         a = self.vm("a", **source_settings)
         a.wait_boot()
