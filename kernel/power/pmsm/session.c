@@ -11,12 +11,12 @@
  * state in struct pmsm_session.  The caller tells it the time.
  */
 
-#include <linux/crc32c.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/pmsm.h>
 #include <linux/string.h>
 
+#include "checksum.h"
 #include "session.h"
 
 /*
@@ -56,9 +56,9 @@ u32 pmsm_frame_crc(const struct pmsm_frame *frame)
 	const u8 *bytes = (const u8 *)frame;
 	u32 crc;
 
-	crc = crc32c(~0U, bytes + PMSM_CRC_START, head - PMSM_CRC_START);
-	crc = crc32c(crc, bytes + tail,
-		     sizeof(*frame) - tail + be16_to_cpu(frame->len));
+	crc = pmsm_crc32c(~0U, bytes + PMSM_CRC_START, head - PMSM_CRC_START);
+	crc = pmsm_crc32c(crc, bytes + tail,
+			  sizeof(*frame) - tail + be16_to_cpu(frame->len));
 	return ~crc;
 }
 
