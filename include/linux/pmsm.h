@@ -33,9 +33,9 @@ struct pmsm_link;
  * @carrier: Whether the cable is plugged in, as far as the device knows.
  * @tx_buf: The frame buffer of transmit slot @slot, @frame_size bytes.  May be
  *	written while tx_idle() says so.
- * @tx_idle: Whether the device is done with slot @slot.
- * @send: Queue @len bytes of slot @slot.  Returns 0, or -EBUSY while the slot
- *	is still queued.  Nothing needs to be sent before @kick.
+ * @tx_idle: Whether the device is done with slot @slot, and can take it.
+ * @send: Queue @len bytes of slot @slot.  Returns 0, or -EBUSY while it is not
+ *	idle.  Nothing needs to be sent before @kick.
  * @kick: Tell the device about all queued slots.
  * @recv: The oldest received frame and its length in @len, or NULL.  The
  *	buffer stays valid until @recv_done.
@@ -59,6 +59,8 @@ struct pmsm_link_ops {
  * @name: Bus address of the device, such as "0000:00:04.0".
  * @ops: What the driver does.
  * @owner: Module of the driver, pinned while the link is in use.
+ * @sends: Most frames will go out, as on a source, rather than come in; set
+ *	before @ops->open.  The other direction needs few buffers.
  * @addr: Ethernet address, valid after @ops->open.
  * @frame_size: Longest frame in bytes, Ethernet header included, FCS not.
  * @tx_slots: Number of transmit slots.
@@ -71,6 +73,7 @@ struct pmsm_link {
 	const char *name;
 	const struct pmsm_link_ops *ops;
 	struct module *owner;
+	bool sends;
 	u8 addr[ETH_ALEN];
 	unsigned int frame_size;
 	unsigned int tx_slots;

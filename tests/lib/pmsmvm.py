@@ -127,7 +127,7 @@ class Vm:
         if self.transfer:
             cmd += ["-netdev", self.transfer_netdev(), "-device",
                     "virtio-net-pci,netdev=transfer,id=xfer,addr=04.0,"
-                    "disable-legacy=on,host_mtu=%d,mac=52:54:00:00:02:%02x"
+                    "disable-legacy=on,rx_queue_size=1024,host_mtu=%d,mac=52:54:00:00:02:%02x"
                     % (self.mtu, number)]
         disks = ([self.root] if self.root else []) + list(self.disks)
         for index, disk in enumerate(disks):

@@ -29,10 +29,13 @@
 #define VNET_TX			1
 #define VNET_QUEUES		2
 
-/* Frame buffers of one queue, at most, whatever the size of a frame */
-#define VNET_QUEUE_BYTES	(4UL << 20)
+/* Descriptors or frame buffers of a queue */
 #define VNET_QUEUE_MIN		32
-#define VNET_QUEUE_MAX		256
+#define VNET_QUEUE_MAX		1024
+/* What is enough for the direction in which only answers go */
+#define VNET_QUEUE_ANSWERS	64
+/* Frame buffers may take this much of the machine's memory: 1 / 64 */
+#define VNET_MEMORY_SHIFT	6
 
 /* Leaves the virtio header before, and puts payloads at a cache line */
 #define VNET_FRAME_OFFSET	16
@@ -54,7 +57,12 @@ MODULE_PARM_DESC(mtu, "MTU of the link in bytes (default: what the device advise
  * @avail_idx: Our copy of the available ring's index.
  * @used_idx: How far we have read the used ring.
  * @kicked_idx: How far the device has been told.
+ * @nr_free: Descriptors that the device does not have.
+ * @free: Those.
+ * @owner: By descriptor: the buffer that it points at.
  * @queued: By buffer: the device has it.
+ *
+ * The last four are for the transmit queue.
  *
  * In memory that the image leaves out.
  */
@@ -62,12 +70,18 @@ struct vnet_ring_state {
 	u16 avail_idx;
 	u16 used_idx;
 	u16 kicked_idx;
+	u16 nr_free;
+	u16 free[VNET_QUEUE_MAX];
+	u16 owner[VNET_QUEUE_MAX];
 	bool queued[VNET_QUEUE_MAX];
 };
 
 /**
  * struct vnet_queue - one virtqueue
- * @num: Descriptors, and buffers: descriptor n always points at buffer n.
+ * @num: Descriptors, a power of two.
+ * @nr_bufs: Buffers.  In the receive queue, descriptor n always points at
+ *	buffer n.  The transmit queue may have more buffers than descriptors:
+ *	what was sent must stay until it is acknowledged.
  * @ring: Where descriptors and rings are.
  * @ring_mem: The memory of that.
  * @state: Indices.
@@ -78,6 +92,7 @@ struct vnet_ring_state {
  */
 struct vnet_queue {
 	u16 num;
+	u16 nr_bufs;
 	struct vring ring;
 	void *ring_mem;
 	struct vnet_ring_state *state;
@@ -240,7 +255,7 @@ static void vnet_free_queue(struct vnet *vnet, struct vnet_queue *queue)
 {
 	int i;
 
-	for (i = 0; i < queue->num; i++)
+	for (i = 0; i < queue->nr_bufs; i++)
 		pmsm_nosave_free(queue->buf[i]);
 	pmsm_nosave_free(queue->state);
 	pmsm_nosave_free(queue->ring_mem);
@@ -254,7 +269,7 @@ static int vnet_alloc_buffers(struct vnet *vnet, struct vnet_queue *queue)
 	size_t size = VNET_FRAME_OFFSET + vnet->link.frame_size;
 	int i, error;
 
-	for (i = 0; i < queue->num; i++) {
+	for (i = 0; i < queue->nr_bufs; i++) {
 		queue->buf[i] = pmsm_nosave_alloc(size);
 		if (!queue->buf[i])
 			return -ENOMEM;
@@ -265,41 +280,64 @@ static int vnet_alloc_buffers(struct vnet *vnet, struct vnet_queue *queue)
 	return 0;
 }
 
+static void vnet_describe(struct vnet_queue *queue, u16 id, u16 buf,
+			  unsigned int len)
+{
+	struct vring_desc *desc = &queue->ring.desc[id];
+
+	desc->addr = vnet64(virt_to_phys(queue->buf[buf]) +
+			    VNET_FRAME_OFFSET - VNET_HDR_LEN);
+	desc->len = vnet32(VNET_HDR_LEN + len);
+}
+
 static void vnet_init_descriptors(struct vnet *vnet, struct vnet_queue *queue,
 				  int index)
 {
-	struct vring_desc *desc;
 	int i;
 
 	for (i = 0; i < queue->num; i++) {
-		desc = &queue->ring.desc[i];
-		desc->addr = vnet64(virt_to_phys(queue->buf[i]) +
-					 VNET_FRAME_OFFSET - VNET_HDR_LEN);
-		desc->len = vnet32(VNET_HDR_LEN + vnet->link.frame_size);
-		desc->flags = vnet16(index == VNET_RX ?
-					  VRING_DESC_F_WRITE : 0);
+		if (index == VNET_RX) {
+			vnet_describe(queue, i, i, vnet->link.frame_size);
+			queue->ring.desc[i].flags = vnet16(VRING_DESC_F_WRITE);
+		} else {
+			queue->state->free[queue->state->nr_free++] = i;
+		}
 	}
 	queue->ring.avail->flags = vnet16(VRING_AVAIL_F_NO_INTERRUPT);
 }
 
-static int vnet_setup_queue(struct vnet *vnet, int index)
+/* How many descriptors, and how many buffers */
+static int vnet_size_queue(struct vnet *vnet, int index)
 {
-	struct virtio_pci_modern_device *mdev = &vnet->mdev;
-	struct vnet_queue *queue = &vnet->queue[index];
 	size_t frame = PAGE_ALIGN(VNET_FRAME_OFFSET + vnet->link.frame_size);
-	unsigned int num = vp_modern_get_queue_size(mdev, index);
-	int error;
+	unsigned long memory = get_num_physpages() << (PAGE_SHIFT - VNET_MEMORY_SHIFT);
+	struct vnet_queue *queue = &vnet->queue[index];
+	unsigned int num, bufs = VNET_QUEUE_ANSWERS;
 
-	num = min_t(unsigned int, num, VNET_QUEUE_MAX);
-	num = min_t(unsigned int, num, VNET_QUEUE_BYTES / frame);
+	if (index == (vnet->link.sends ? VNET_TX : VNET_RX))
+		bufs = min_t(unsigned long, VNET_QUEUE_MAX, memory / frame);
+	bufs = max(bufs, VNET_QUEUE_MIN);
+
+	num = vp_modern_get_queue_size(&vnet->mdev, index);
 	if (num < VNET_QUEUE_MIN) {
 		pr_err("%s: queue %d has %u descriptors, needs %u\n",
 		       vnet->link.name, index, num, VNET_QUEUE_MIN);
 		return -ENODEV;
 	}
 	/* Split rings have a power of two: 2.6 */
-	queue->num = rounddown_pow_of_two(num);
+	queue->num = rounddown_pow_of_two(min(num, bufs));
+	queue->nr_bufs = index == VNET_RX ? queue->num : bufs;
+	return 0;
+}
 
+static int vnet_setup_queue(struct vnet *vnet, int index)
+{
+	struct virtio_pci_modern_device *mdev = &vnet->mdev;
+	struct vnet_queue *queue = &vnet->queue[index];
+	int error = vnet_size_queue(vnet, index);
+
+	if (error)
+		return error;
 	queue->ring_mem = pmsm_nosave_alloc(vring_size(queue->num, PAGE_SIZE));
 	queue->state = pmsm_nosave_alloc(sizeof(*queue->state));
 	if (!queue->ring_mem || !queue->state)
@@ -325,14 +363,13 @@ static int vnet_setup_queue(struct vnet *vnet, int index)
 	return 0;
 }
 
-static void vnet_queue_buf(struct vnet_queue *queue, u16 id)
+static void vnet_queue_desc(struct vnet_queue *queue, u16 id)
 {
 	struct vnet_ring_state *state = queue->state;
 
 	queue->ring.avail->ring[state->avail_idx % queue->num] =
 		vnet16(id);
 	state->avail_idx++;
-	state->queued[id] = true;
 	/* The device must see the entry before the index that covers it */
 	wmb();
 	WRITE_ONCE(queue->ring.avail->idx, vnet16(state->avail_idx));
@@ -381,13 +418,13 @@ static int vnet_open(struct pmsm_link *link)
 		if (error)
 			goto fail;
 	}
-	link->rx_slots = vnet->queue[VNET_RX].num;
-	link->tx_slots = vnet->queue[VNET_TX].num;
+	link->rx_slots = vnet->queue[VNET_RX].nr_bufs;
+	link->tx_slots = vnet->queue[VNET_TX].nr_bufs;
 
 	status = vp_modern_get_status(&vnet->mdev);
 	vp_modern_set_status(&vnet->mdev, status | VIRTIO_CONFIG_S_DRIVER_OK);
 	for (i = 0; i < vnet->queue[VNET_RX].num; i++)
-		vnet_queue_buf(&vnet->queue[VNET_RX], i);
+		vnet_queue_desc(&vnet->queue[VNET_RX], i);
 	vnet_notify(&vnet->queue[VNET_RX], VNET_RX);
 	return 0;
 
@@ -432,28 +469,44 @@ static struct vring_used_elem *vnet_used(struct vnet_queue *queue)
 	return &queue->ring.used->ring[state->used_idx % queue->num];
 }
 
+static void vnet_reap(struct vnet_queue *queue)
+{
+	struct vnet_ring_state *state = queue->state;
+	struct vring_used_elem *used;
+	u16 id;
+
+	while (state->nr_free < queue->num && (used = vnet_used(queue))) {
+		id = from_vnet32(used->id) % queue->num;
+		state->queued[state->owner[id]] = false;
+		state->free[state->nr_free++] = id;
+		state->used_idx++;
+	}
+}
+
 static bool vnet_tx_idle(struct pmsm_link *link, unsigned int slot)
 {
 	struct vnet_queue *queue = vnet_queue(link, VNET_TX);
 	struct vnet_ring_state *state = queue->state;
-	struct vring_used_elem *used;
 
-	while (state->queued[slot] && (used = vnet_used(queue))) {
-		state->queued[from_vnet32(used->id) % queue->num] = false;
-		state->used_idx++;
-	}
-	return !state->queued[slot];
+	if (state->queued[slot] || !state->nr_free)
+		vnet_reap(queue);
+	return !state->queued[slot] && state->nr_free;
 }
 
 static int vnet_send(struct pmsm_link *link, unsigned int slot,
 		     unsigned int len)
 {
 	struct vnet_queue *queue = vnet_queue(link, VNET_TX);
+	struct vnet_ring_state *state = queue->state;
+	u16 id;
 
 	if (!vnet_tx_idle(link, slot))
 		return -EBUSY;
-	queue->ring.desc[slot].len = vnet32(VNET_HDR_LEN + len);
-	vnet_queue_buf(queue, slot);
+	id = state->free[--state->nr_free];
+	state->owner[id] = slot;
+	state->queued[slot] = true;
+	vnet_describe(queue, id, slot, len);
+	vnet_queue_desc(queue, id);
 	return 0;
 }
 
@@ -492,7 +545,7 @@ static void vnet_recv_done(struct pmsm_link *link)
 		return;
 	id = from_vnet32(used->id) % queue->num;
 	queue->state->used_idx++;
-	vnet_queue_buf(queue, id);
+	vnet_queue_desc(queue, id);
 	vnet_notify(queue, VNET_RX);
 }
 

@@ -197,7 +197,7 @@ int pmsm_blast(const struct pmsm_settings *settings, unsigned int mib)
 	struct pmsm_link *link;
 	int error = -ENOMEM;
 
-	link = pmsm_link_get(settings->nic);
+	link = pmsm_link_get(settings->nic, true);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 

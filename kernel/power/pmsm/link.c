@@ -155,12 +155,13 @@ static bool wait_for_carrier(struct pmsm_link *link)
 /**
  * pmsm_link_get - take a transfer NIC for a migration
  * @name: Its name, or "" for the only one there is.
+ * @sends: Most frames will go out, rather than come in.
  *
  * May sleep.
  *
  * Return: the link, opened, or an ERR_PTR() after a message that says why not.
  */
-struct pmsm_link *pmsm_link_get(const char *name)
+struct pmsm_link *pmsm_link_get(const char *name, bool sends)
 {
 	struct pmsm_link *link = claim_link(name);
 	int error;
@@ -168,6 +169,7 @@ struct pmsm_link *pmsm_link_get(const char *name)
 	if (IS_ERR(link))
 		return link;
 
+	link->sends = sends;
 	link = pmsm_fault_wrap(link);
 	error = link->ops->open(link);
 	if (error)

@@ -237,7 +237,7 @@ int pmsm_target_listen(const struct pmsm_settings *settings)
 	u64 until;
 	int error;
 
-	link = pmsm_link_get(settings->nic);
+	link = pmsm_link_get(settings->nic, false);
 	if (IS_ERR(link))
 		return PTR_ERR(link);
 

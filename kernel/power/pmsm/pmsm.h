@@ -65,7 +65,7 @@ struct pmsm_handover {
 int pmsm_parse_listen(char *text, struct pmsm_settings *settings);
 
 /* link.c */
-struct pmsm_link *pmsm_link_get(const char *name);
+struct pmsm_link *pmsm_link_get(const char *name, bool sends);
 void pmsm_link_put(struct pmsm_link *link);
 ssize_t pmsm_links_show(char *buf);
 

@@ -11,6 +11,7 @@
  * state in struct pmsm_session.  The caller tells it the time.
  */
 
+#include <linux/bitops.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/pmsm.h>
@@ -299,7 +300,7 @@ static void send_ack(struct pmsm_session *s)
 	u64 bits[PMSM_WINDOW_MAX / 64] = {};
 	unsigned int i;
 
-	for (i = 0; i + 1 < s->rx_window; i++)
+	for (i = 0; s->nr_held && i + 1 < s->rx_window; i++)
 		if (s->held[(s->rx_next + 1 + i) % s->rx_window])
 			bits[i / 64] |= 1ULL << (i % 64);
 	for (i = 0; i < PMSM_WINDOW_MAX / 64; i++)
@@ -357,25 +358,28 @@ static void take_ack(struct pmsm_session *s, u32 ack, u64 now)
 		s->tx_sacked = ack;
 }
 
+static void mark_sacked(struct pmsm_session *s, u32 seq)
+{
+	if (seq_before(seq, s->tx_una) || !seq_before(seq, s->tx_next))
+		return;
+	tx_of(s, seq)->sacked = true;
+	if (seq_before(s->tx_sacked, seq + 1))
+		s->tx_sacked = seq + 1;
+}
+
 static void take_sack(struct pmsm_session *s, const struct pmsm_frame *frame)
 {
 	const struct pmsm_wire_sack *sack = (const void *)frame->payload;
-	u32 seq, base = be32_to_cpu(frame->ack) + 1;
+	u32 base = be32_to_cpu(frame->ack) + 1;
 	unsigned int i;
+	u64 bits;
 
 	if (be16_to_cpu(frame->len) < sizeof(*sack))
 		return;
 
-	for (i = 0; i < PMSM_WINDOW_MAX; i++) {
-		if (!(be64_to_cpu(sack->bits[i / 64]) & (1ULL << (i % 64))))
-			continue;
-		seq = base + i;
-		if (seq_before(seq, s->tx_una) || !seq_before(seq, s->tx_next))
-			continue;
-		tx_of(s, seq)->sacked = true;
-		if (seq_before(s->tx_sacked, seq + 1))
-			s->tx_sacked = seq + 1;
-	}
+	for (i = 0; i < PMSM_WINDOW_MAX / 64; i++)
+		for (bits = be64_to_cpu(sack->bits[i]); bits; bits &= bits - 1)
+			mark_sacked(s, base + 64 * i + __ffs64(bits));
 	/* Holes are worth a look at once */
 	s->checked = 0;
 }
@@ -441,6 +445,7 @@ static void deliver_held(struct pmsm_session *s)
 
 	while (!s->error && s->held[i]) {
 		s->held[i] = 0;
+		s->nr_held--;
 		deliver(s, held_frame(s, s->rx_next));
 		i = s->rx_next % s->rx_window;
 	}
@@ -469,6 +474,7 @@ static void take_sequenced(struct pmsm_session *s,
 	}
 	memcpy(held_frame(s, seq), frame, len);
 	s->held[seq % s->rx_window] = len;
+	s->nr_held++;
 	s->stats.reordered++;
 }
 

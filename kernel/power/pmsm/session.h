@@ -84,6 +84,7 @@ struct pmsm_session_stats {
  * @rx_window: Frames beyond @rx_next that can be held.
  * @hold: Memory for them.
  * @held: Their lengths by sequence number modulo @rx_window, 0 if absent.
+ * @nr_held: How many are held.
  * @ack_due: Frames received since the last acknowledgment.
  * @ack_since: When the first of them came, in ns.
  * @ack_now: Acknowledge without waiting for more.
@@ -122,6 +123,7 @@ struct pmsm_session {
 	u32 rx_window;
 	u8 *hold;
 	u16 held[PMSM_WINDOW_MAX];
+	unsigned int nr_held;
 	unsigned int ack_due;
 	u64 ack_since;
 	bool ack_now;

@@ -387,7 +387,7 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	struct pmsm_link *link;
 	int error;
 
-	link = pmsm_link_get(settings->nic);
+	link = pmsm_link_get(settings->nic, true);
 	if (IS_ERR(link)) {
 		pmsm_stats_failed("source", PTR_ERR(link),
 				  "no usable transfer NIC", 0, 0);

@@ -18,7 +18,7 @@
 #define PMSM_VERSION		1
 
 /* Longest receive window in frames: the width of a selective acknowledgment */
-#define PMSM_WINDOW_MAX		256
+#define PMSM_WINDOW_MAX		1024
 
 /**
  * enum pmsm_type - what a frame carries
