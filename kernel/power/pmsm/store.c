@@ -239,8 +239,8 @@ static int cmp_conflict(const void *key, const void *element)
 static struct pmsm_conflict *find_conflict(struct pmsm_store *store,
 					   unsigned long pfn)
 {
-	return bsearch(&pfn, store->conflicts, store->nr_conflicts,
-		       sizeof(*store->conflicts), cmp_conflict);
+	return __inline_bsearch(&pfn, store->conflicts, store->nr_conflicts,
+				sizeof(*store->conflicts), cmp_conflict);
 }
 
 /* Where the contents of an image frame go; an ERR_PTR if nowhere */
@@ -314,7 +314,8 @@ static int zero_one(struct pmsm_store *store, unsigned long pfn)
 	if (!test_bit(pfn, store->image))
 		return -EFAULT;
 	if (test_bit(pfn, store->own)) {
-		clear_page(page_address(pfn_to_page(pfn)));
+		/* clear_page() may be a string instruction, slow in emulators */
+		memset(page_address(pfn_to_page(pfn)), 0, PAGE_SIZE);
 	} else {
 		conflict = find_conflict(store, pfn);
 		if (!conflict)
