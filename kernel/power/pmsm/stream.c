@@ -8,6 +8,8 @@
 
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/set_memory.h>
+#include <linux/string.h>
 #include <linux/xxhash.h>
 
 #include "../power.h"
@@ -17,6 +19,8 @@
 
 /* Look at the wire after so many messages */
 #define PMSM_POLL_EVERY		32
+/* Contents are copied in steps of four words */
+#define PMSM_COPY_UNIT		32
 
 /**
  * pmsm_stream_init - start with nothing sent
@@ -143,6 +147,7 @@ static int begin_data(struct pmsm_stream *stream, u64 addr)
 	data = (void *)stream->msg;
 	data->addr = cpu_to_be64(addr);
 	stream->msg_len = sizeof(*data);
+	stream->msg_room -= (stream->msg_room - sizeof(*data)) % PMSM_COPY_UNIT;
 	stream->msg_next = addr;
 	return 0;
 }
@@ -155,23 +160,40 @@ static int advance(struct pmsm_stream *stream, unsigned int len)
 	       send_message(stream, PMSM_DATA);
 }
 
-static int send_stage(struct pmsm_stream *stream, u64 addr)
+/* Copy, and find out in the same pass whether there is anything but zeroes */
+static bool copy_words(void *to, const void *from, unsigned int len)
 {
-	unsigned int part, done = 0;
-	int error = 0;
+	const u64 *src = from;
+	u64 *dst = to;
+	u64 any = 0;
 
-	while (!error && done < PAGE_SIZE) {
-		if (!stream->msg)
-			error = begin_data(stream, addr + done);
-		if (error)
-			break;
-		part = min_t(unsigned int, PAGE_SIZE - done,
-			     stream->msg_room - stream->msg_len);
-		memcpy(stream->msg + stream->msg_len, stream->stage + done, part);
-		error = advance(stream, part);
-		done += part;
+	for (; len; len -= PMSM_COPY_UNIT, src += 4, dst += 4) {
+		u64 a = src[0], b = src[1], c = src[2], d = src[3];
+
+		dst[0] = a;
+		dst[1] = b;
+		dst[2] = c;
+		dst[3] = d;
+		any |= a | b | c | d;
 	}
-	return error;
+	return any;
+}
+
+/* A page that was taken out of the direct map must be read by another way */
+static const u8 *readable(struct pmsm_stream *stream, unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	if (kernel_page_present(page))
+		return page_address(page);
+	swsusp_copy_page(stream->stage, pfn);
+	return stream->stage;
+}
+
+/* How much of @len fits into the message */
+static unsigned int fitting(const struct pmsm_stream *stream, unsigned int len)
+{
+	return min(len, stream->msg_room - stream->msg_len);
 }
 
 /* A message that continues at @addr, with room for something */
@@ -185,25 +207,48 @@ static int ready_for(struct pmsm_stream *stream, u64 addr)
 	return error ?: begin_data(stream, addr);
 }
 
-/* One pass over the page copies it into the frame and finds it zero or not */
+/* What of the page did not fit into the message */
+static int send_rest(struct pmsm_stream *stream, u64 addr, const u8 *bytes,
+		     unsigned int len)
+{
+	unsigned int part;
+	int error;
+
+	for (; len; len -= part, addr += part, bytes += part) {
+		error = ready_for(stream, addr);
+		if (error)
+			return error;
+		part = fitting(stream, len);
+		copy_words(stream->msg + stream->msg_len, bytes, part);
+		error = advance(stream, part);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
 static int send_page(struct pmsm_stream *stream, unsigned long pfn)
 {
 	u64 addr = PFN_PHYS(pfn);
 	int error = ready_for(stream, addr);
-	bool fits;
+	unsigned int part;
+	const u8 *bytes;
 
 	if (error)
 		return error;
-	fits = stream->msg_room - stream->msg_len >= PAGE_SIZE;
-	if (swsusp_copy_page(fits ? stream->msg + stream->msg_len :
-			     stream->stage, pfn)) {
+	bytes = readable(stream, pfn);
+	part = fitting(stream, PAGE_SIZE);
+	if (!copy_words(stream->msg + stream->msg_len, bytes, part) &&
+	    !memchr_inv(bytes + part, 0, PAGE_SIZE - part)) {
 		/* Nothing in it yet: the frame goes to whoever comes next */
 		if (stream->msg_len == sizeof(struct pmsm_wire_data))
 			stream->msg = NULL;
 		return send_zero_page(stream, pfn);
 	}
 	stream->data_pages++;
-	return fits ? advance(stream, PAGE_SIZE) : send_stage(stream, addr);
+	error = advance(stream, part);
+	return error ?: send_rest(stream, addr + part, bytes + part,
+				  PAGE_SIZE - part);
 }
 
 /**

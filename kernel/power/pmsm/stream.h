@@ -27,7 +27,7 @@
  * @msg_next: DATA: physical address that would continue it.
  * @zeros: Runs of zero pages that are not in a message yet.
  * @nr_zeros: How many.
- * @stage: A page that does not fit into one message.
+ * @stage: Copy of a page that is not in the direct map.
  *
  * Lives in memory that the image leaves out, for it changes while memory is
  * being sent.
