@@ -48,8 +48,10 @@ int pmsm_talk_wait(struct pmsm_session *s, const bool *condition)
 {
 	int error = 0;
 
-	while (!error && !READ_ONCE(*condition))
+	while (!error && !READ_ONCE(*condition)) {
+		cpu_relax();
 		error = pmsm_talk_poll(s);
+	}
 	return error;
 }
 
@@ -67,6 +69,7 @@ void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room)
 	int error;
 
 	while (!(msg = pmsm_session_reserve(s, room))) {
+		cpu_relax();
 		error = pmsm_talk_poll(s);
 		if (error)
 			return ERR_PTR(error);

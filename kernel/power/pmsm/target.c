@@ -49,6 +49,7 @@ static int receive_image(struct pmsm_target *target)
 
 	s->timeout = target->timeout;
 	while (!error && !target->ended) {
+		cpu_relax();
 		error = pmsm_talk_poll(s);
 		print_progress(target, false);
 	}
