@@ -264,15 +264,30 @@ static void vnet_free_queue(struct vnet *vnet, struct vnet_queue *queue)
 	memset(queue, 0, sizeof(*queue));
 }
 
-static int vnet_alloc_buffers(struct vnet *vnet, struct vnet_queue *queue)
+/* Memory may be short: fewer buffers do as well */
+static int vnet_trim_queue(struct vnet_queue *queue, int index, int nr_bufs)
+{
+	if (nr_bufs < VNET_QUEUE_MIN)
+		return -ENOMEM;
+	queue->num = min_t(int, queue->num, rounddown_pow_of_two(nr_bufs));
+	queue->nr_bufs = nr_bufs;
+	while (index == VNET_RX && queue->nr_bufs > queue->num) {
+		pmsm_nosave_free(queue->buf[--queue->nr_bufs]);
+		queue->buf[queue->nr_bufs] = NULL;
+	}
+	return 0;
+}
+
+static int vnet_alloc_buffers(struct vnet *vnet, int index)
 {
 	size_t size = VNET_FRAME_OFFSET + vnet->link.frame_size;
+	struct vnet_queue *queue = &vnet->queue[index];
 	int i, error;
 
 	for (i = 0; i < queue->nr_bufs; i++) {
 		queue->buf[i] = pmsm_nosave_alloc(size);
 		if (!queue->buf[i])
-			return -ENOMEM;
+			return vnet_trim_queue(queue, index, i);
 		error = vnet_check_dma(vnet, queue->buf[i], size);
 		if (error)
 			return error;
@@ -346,7 +361,7 @@ static int vnet_setup_queue(struct vnet *vnet, int index)
 			       vring_size(queue->num, PAGE_SIZE));
 	if (error)
 		return error;
-	error = vnet_alloc_buffers(vnet, queue);
+	error = vnet_alloc_buffers(vnet, index);
 	if (error)
 		return error;
 
