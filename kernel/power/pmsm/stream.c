@@ -179,6 +179,16 @@ static bool copy_words(void *to, const void *from, unsigned int len)
 	return any;
 }
 
+static bool is_zero(const void *from, unsigned int len)
+{
+	const u64 *word = from;
+
+	for (; len; len -= sizeof(*word))
+		if (*word++)
+			return false;
+	return true;
+}
+
 /* A page that was taken out of the direct map must be read by another way */
 static const u8 *readable(struct pmsm_stream *stream, unsigned long pfn)
 {
@@ -239,7 +249,7 @@ static int send_page(struct pmsm_stream *stream, unsigned long pfn)
 	bytes = readable(stream, pfn);
 	part = fitting(stream, PAGE_SIZE);
 	if (!copy_words(stream->msg + stream->msg_len, bytes, part) &&
-	    !memchr_inv(bytes + part, 0, PAGE_SIZE - part)) {
+	    is_zero(bytes + part, PAGE_SIZE - part)) {
 		/* Nothing in it yet: the frame goes to whoever comes next */
 		if (stream->msg_len == sizeof(struct pmsm_wire_data))
 			stream->msg = NULL;
