@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Whatever goes wrong before the hand-over leaves both machines running."""
+"""Whatever goes wrong, exactly one machine runs the work afterwards."""
 
 import os
 import sys
@@ -11,9 +11,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 
 from ktap import Skip, check, check_in, main
 from pmsmvm import NIC, move, try_move
-from wire import ACCEPT, HELLO, REFUSE, Stranger, frame
+from wire import (ACCEPT, COMMIT, COMMITTED, HELLO, REFUSE, Stranger,
+                  frame)
 
 TIMED_OUT = "Connection timed out"
+# Frames after which a stream is under way, and not over
+IN_STREAM = 2000
+NOT_MOVED = "not moved, this machine goes on"
 
 
 def survives(source, filled, log):
@@ -144,22 +148,66 @@ def cut_at(lab, frames):
 
 
 def test_cut_in_stream(lab):
-    cut_at(lab, 2000)
+    cut_at(lab, IN_STREAM)
 
 
 def test_cut_in_map(lab):
     cut_at(lab, 8)
 
 
+DOUBT = "halted, and asking on"
+
+
+def undecided(lab, lost, timeout=3):
+    """A source that does not know whether its COMMIT has arrived."""
+    wire = lab.bad_wire()
+    a, b = lab.pair(transfer=wire.path, listen=",timeout=%d" % timeout)
+    a.must("echo 3 > /sys/power/pmsm/timeout")
+    filled = a.program("memfill run --mib 20")
+    wire.tell("drop %d" % lost)
+    a.send("echo pmsm > /sys/power/state; echo done")
+    a.wait_console(DOUBT, 60)
+    return wire, a, b, filled
+
+
+def test_commit_lost(lab):
+    """The target gives up, and the source runs again once it hears of it."""
+    wire, a, b, filled = undecided(lab, COMMIT, timeout=8)
+    # The target's RESETs are lost, so it has to answer a COMMIT
+    wire.tell("cut")
+    b.wait_console("listening again", 30)
+    time.sleep(1)
+    check(NOT_MOVED not in a.console(), "it does not know, and runs")
+    wire.tell("mend")
+    a.wait_console("target says: the target has given up", 20)
+    a.wait_console(NOT_MOVED, 20)
+    a.adopt()
+    verdict = a.verdict(filled)
+    check(verdict.startswith("ok"), verdict)
+    move(a, b)
+
+
+def test_committed_lost(lab):
+    """The target goes, and the source does not run."""
+    wire, a, b, filled = undecided(lab, COMMITTED)
+    b.wait_console("Restarting tasks", 30)
+    wire.tell("mend")
+    b.adopt()
+    verdict = b.verdict(filled)
+    check(verdict.startswith("ok"), verdict)
+    check(a.alive() and NOT_MOVED not in a.console(), "both run")
+
+
 def killed(lab, when, on_source=False):
-    wire = lab.bad_wire().path
-    a, b = lab.pair(transfer=wire)
+    wire = lab.bad_wire()
+    a, b = lab.pair(transfer=wire.path)
     a.must("echo 3 > /sys/power/pmsm/timeout")
     filled = a.program("memfill run --mib 100")
+    wire.tell("cut %d" % IN_STREAM)
     a.send("echo pmsm > /sys/power/state; echo done")
     (a if on_source else b).wait_console(when)
     b.kill()
-    a.wait_console("not moved, this machine goes on", 60)
+    a.wait_console(NOT_MOVED, 60)
     a.adopt()
     survives(a, filled, "has fallen silent")
 
@@ -175,15 +223,18 @@ def test_target_killed_in_stream(lab):
 
 def test_source_killed(lab):
     """The target goes back to listening, and takes the next one."""
-    wire = lab.bad_wire().path
-    a, b = lab.pair(transfer=wire, listen=",timeout=3")
+    wire = lab.bad_wire()
+    a, b = lab.pair(transfer=wire.path, listen=",timeout=3")
     a.program("memfill run --mib 100")
+    # So that it has not moved before it is killed
+    wire.tell("cut %d" % IN_STREAM)
     a.send("echo pmsm > /sys/power/state")
     b.wait_console(r"receiving: +\d+%")
     a.kill()
     b.wait_console("has fallen silent", 30)
     b.wait_console("listening again", 30)
-    c = lab.vm("c", transfer=wire).wait_boot()
+    wire.tell("mend")
+    c = lab.vm("c", transfer=wire.path).wait_boot()
     filled = c.program("memfill run --mib 20")
     move(c, b)
     verdict = b.verdict(filled)

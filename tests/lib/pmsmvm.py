@@ -319,7 +319,7 @@ class Hub:
         wait_for("hub", 10, lambda: os.path.exists(self.path))
 
     def tell(self, word):
-        """cut or mend the cable, or print stats."""
+        """What relay.c takes: cut, drop, mend, stats."""
         self.process.stdin.write(word.encode() + b"\n")
         self.process.stdin.flush()
 

@@ -12,8 +12,9 @@
  * CLOCK_REALTIME in nanoseconds, at which port, counted from 0 in the order of
  * connection, and its first bytes in hex.
  *
- * Words on standard input: "cut" lets nothing through, "mend" ends that, "cut N"
- * cuts after N more frames, "stats" prints counters.
+ * Words on standard input: "cut" lets nothing through, "cut N" cuts after N more
+ * frames, "drop T" lets no frame of PMSM's type T through, "mend" ends all of
+ * that, "stats" prints counters.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,6 +41,10 @@
 #define STATIONS	64
 #define FRAME_MAX	70000
 #define IN_SIZE		(4 * FRAME_MAX)
+/* Where a frame has its EtherType and its type: pmsm-protocol.rst */
+#define ETHERTYPE_AT	12
+#define ETHERTYPE	0x88b5
+#define TYPE_AT		15
 /* A port that does not read for so long loses frames, as on a real hub */
 #define OUT_SIZE	(16U << 20)
 /* Bytes of a frame that are logged: all of an ARP or a neighbour advertisement */
@@ -81,7 +86,7 @@ static struct port ports[PORTS];
 static unsigned int loss, dup_, reorder, flip;
 static u64 seed = 1;
 static bool cut;
-static long cut_after = -1;
+static long cut_after = -1, drop_type = -1;
 static u8 late[FRAME_MAX];
 static u32 late_len;
 static int late_from;
@@ -210,6 +215,13 @@ static void note(int from, const u8 *frame, u32 len)
 	fflush(journal);
 }
 
+static bool unwanted(const u8 *frame, u32 len)
+{
+	return len > TYPE_AT && frame[TYPE_AT] == drop_type &&
+	       frame[ETHERTYPE_AT] == ETHERTYPE >> 8 &&
+	       frame[ETHERTYPE_AT + 1] == (ETHERTYPE & 0xff);
+}
+
 static void forward(int from, u8 *frame, u32 len)
 {
 	u32 bit;
@@ -219,7 +231,7 @@ static void forward(int from, u8 *frame, u32 len)
 		note(from, frame, len);
 	if (cut_after >= 0 && cut_after-- == 0)
 		cut = true;
-	if (cut || hit(loss, &lost))
+	if (cut || unwanted(frame, len) || hit(loss, &lost))
 		return;
 	if (hit(flip, &damaged)) {
 		bit = rnd() % (len * 8);
@@ -301,8 +313,10 @@ static bool obey(void)
 		cut_after = count;
 	else if (!strncmp(line, "cut", 3))
 		cut = true;
+	else if (sscanf(line, "drop %ld", &count) == 1)
+		drop_type = count;
 	else if (!strncmp(line, "mend", 4))
-		cut = false;
+		cut = false, cut_after = -1, drop_type = -1;
 	else if (!strncmp(line, "stats", 5))
 		printf("frames %lu lost %lu doubled %lu moved %lu damaged %lu overrun %lu\n",
 		       frames, lost, doubled, moved, damaged, overrun);

@@ -25,21 +25,46 @@
 /* The source may be busy freezing processes for so long */
 #define PMSM_FREEZE_MS		60000
 #define PMSM_RESET_REPEAT	3
+/* Sessions that are remembered */
+#define PMSM_GIVEN_UP		64
 
 static struct pmsm_target *target;
 static u8 *hold;
 
 /*
- * The last session that was given up.  A COMMIT that still comes for it gets
- * a RESET, which is a promise that nobody will ever run from its image.
+ * The last session that was given up, and those that were after they had been
+ * READY.  A COMMIT that still comes for one gets a RESET, which is a promise
+ * that nobody will ever run from its image.
  */
 static u64 given_up;
+static u64 given_up_ready[PMSM_GIVEN_UP];
+static unsigned int nr_given_up;
+
+static void remember_given_up(void)
+{
+	given_up = target->session.id;
+	if (target->ready)
+		given_up_ready[nr_given_up++ % PMSM_GIVEN_UP] = given_up;
+}
+
+static bool is_given_up(u64 session)
+{
+	int i;
+
+	for (i = 0; i < PMSM_GIVEN_UP; i++)
+		if (session && given_up_ready[i] == session)
+			return true;
+	return session && given_up == session;
+}
+
+static u32 rx_window(const struct pmsm_link *link)
+{
+	return rounddown_pow_of_two(min(link->rx_slots, PMSM_WINDOW_MAX));
+}
 
 static void init_session(struct pmsm_link *link, u64 id, const u8 *peer)
 {
-	pmsm_session_init(&target->session, link, id,
-			  rounddown_pow_of_two(min(link->rx_slots,
-						   PMSM_WINDOW_MAX)), hold);
+	pmsm_session_init(&target->session, link, id, rx_window(link), hold);
 	target->session.deliver = pmsm_target_deliver;
 	target->session.ctx = target;
 	ether_addr_copy(target->session.peer, peer);
@@ -97,7 +122,7 @@ static void call_off(int error)
 	else
 		pr_err("called off (error %d)\n", error);
 
-	given_up = target->session.id;
+	remember_given_up();
 	for (i = 0; i < PMSM_RESET_REPEAT; i++)
 		pmsm_session_send_reason(&target->session, PMSM_RESET, error,
 					 target->reason[0] ? target->reason :
@@ -162,7 +187,7 @@ static void answer(struct pmsm_link *link, const struct pmsm_frame *frame,
 static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
 		      const struct pmsm_settings *settings)
 {
-	bool old = given_up && be64_to_cpu(frame->session) == given_up;
+	bool old = is_given_up(be64_to_cpu(frame->session));
 
 	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_COMMIT))
 		answer(link, frame, PMSM_RESET, -ECONNABORTED,
@@ -242,7 +267,7 @@ int pmsm_target_listen(const struct pmsm_settings *settings)
 		return PTR_ERR(link);
 
 	target = kvzalloc(sizeof(*target), GFP_KERNEL);
-	hold = kvzalloc(pmsm_session_hold_size(link, PMSM_WINDOW_MAX),
+	hold = kvzalloc(pmsm_session_hold_size(link, rx_window(link)),
 			GFP_KERNEL);
 	if (!target || !hold) {
 		error = -ENOMEM;

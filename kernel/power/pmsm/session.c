@@ -157,6 +157,18 @@ void pmsm_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 	s->peer_window = 1;
 }
 
+/**
+ * pmsm_session_persist - go on after an error, and wait for as long as it takes
+ * @s: The session; the peer has not called it off.
+ *
+ * What was sent keeps being sent until the peer has it.
+ */
+void pmsm_session_persist(struct pmsm_session *s)
+{
+	s->error = 0;
+	s->timeout = S64_MAX;
+}
+
 /* Not simply modulo @tx_window: slots must not jump when @seq wraps */
 static unsigned int tx_slot(const struct pmsm_session *s, u32 seq)
 {
@@ -362,6 +374,8 @@ static void mark_sacked(struct pmsm_session *s, u32 seq)
 {
 	if (seq_before(seq, s->tx_una) || !seq_before(seq, s->tx_next))
 		return;
+	/* Holes are worth a look at once */
+	s->checked = 0;
 	tx_of(s, seq)->sacked = true;
 	if (seq_before(s->tx_sacked, seq + 1))
 		s->tx_sacked = seq + 1;
@@ -380,8 +394,6 @@ static void take_sack(struct pmsm_session *s, const struct pmsm_frame *frame)
 	for (i = 0; i < PMSM_WINDOW_MAX / 64; i++)
 		for (bits = be64_to_cpu(sack->bits[i]); bits; bits &= bits - 1)
 			mark_sacked(s, base + 64 * i + __ffs64(bits));
-	/* Holes are worth a look at once */
-	s->checked = 0;
 }
 
 /* Whether the frame looks lost rather than late */
@@ -410,7 +422,7 @@ static void retransmit(struct pmsm_session *s, u64 now)
 		tx = tx_of(s, seq);
 		if (tx->sacked || !looks_lost(s, seq, now))
 			continue;
-		/* Still queued in the device: then it is not lost */
+		/* Still queued in the device, or that is full: later */
 		if (s->link->ops->send(s->link, tx_slot(s, seq), tx->len))
 			continue;
 		tx->sent = now;
@@ -533,6 +545,7 @@ int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
 		break;
 	case PMSM_REFUSE:
 	case PMSM_RESET:
+		s->called_off |= frame->type == PMSM_RESET;
 		pmsm_frame_reason(frame, &s->error, s->reason,
 				  sizeof(s->reason));
 		break;

@@ -67,6 +67,7 @@ struct pmsm_session_stats {
  * @peer: Ethernet address of the other end.
  * @frame_size: Longest frame that both ends can take.
  * @error: 0, or the negative errno that ended the session.
+ * @called_off: The peer has ended it by a RESET.
  * @reason: The peer's words about that, if it had any.
  * @timeout: Give up when nothing was heard for so long, in ns.
  * @heard: When a valid frame last came, in ns.
@@ -105,6 +106,7 @@ struct pmsm_session {
 	u8 peer[ETH_ALEN];
 	unsigned int frame_size;
 	int error;
+	bool called_off;
 	char reason[PMSM_REASON_LEN];
 	u64 timeout;
 	u64 heard;
@@ -155,6 +157,7 @@ void pmsm_frame_reason(const struct pmsm_frame *frame, int *code, char *text,
 		       unsigned int size);
 
 size_t pmsm_session_hold_size(const struct pmsm_link *link, u32 rx_window);
+void pmsm_session_persist(struct pmsm_session *s);
 void pmsm_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 		       u32 rx_window, u8 *hold);
 void *pmsm_session_reserve(struct pmsm_session *s, unsigned int *room);

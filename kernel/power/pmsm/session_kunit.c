@@ -375,6 +375,35 @@ static void session_cut(struct kunit *test)
 	pair->end[1].got = 0;
 	KUNIT_EXPECT_EQ(test, run(pair, 100), -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, pair->end[1].got, 0);
+	KUNIT_EXPECT_FALSE(test, pair->end[0].session->called_off);
+}
+
+/* Who waits on after that gets through once the cable is mended */
+static void session_persist(struct kunit *test)
+{
+	struct pair *pair = new_pair(test);
+	struct pmsm_session *from = pair->end[0].session;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		pair->end[i].wire->cut = true;
+	KUNIT_EXPECT_EQ(test, run(pair, 100), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, pair->end[1].got, 0);
+	for (i = 0; i < 2; i++)
+		pmsm_session_persist(pair->end[i].session);
+	pair->now += 3600ULL * 1000 * PMSM_NS_PER_MS;
+	KUNIT_EXPECT_EQ(test, pmsm_session_poll(from, pair->now), 0);
+
+	for (i = 0; i < 2; i++)
+		pair->end[i].wire->cut = false;
+	for (i = 0; i < 100000 && !pmsm_session_idle(from); i++) {
+		KUNIT_ASSERT_EQ(test, pmsm_session_poll(from, pair->now), 0);
+		pmsm_session_poll(pair->end[1].session, pair->now);
+		pair->now += WIRE_STEP;
+	}
+	KUNIT_EXPECT_TRUE(test, pmsm_session_idle(from));
+	KUNIT_EXPECT_GT(test, pair->end[1].got, 0);
+	KUNIT_EXPECT_EQ(test, pair->end[1].wrong, 0);
 }
 
 static void session_refused(struct kunit *test)
@@ -395,6 +424,7 @@ static void session_reset(struct kunit *test)
 				 "no\nroom");
 	KUNIT_EXPECT_EQ(test, pmsm_session_poll(s, pair->now), -ENOSPC);
 	KUNIT_EXPECT_STREQ(test, s->reason, "no?room");
+	KUNIT_EXPECT_TRUE(test, s->called_off);
 }
 
 static void session_starts_over(struct kunit *test)
@@ -512,6 +542,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_everything),
 	KUNIT_CASE(session_wrap),
 	KUNIT_CASE(session_cut),
+	KUNIT_CASE(session_persist),
 	KUNIT_CASE(session_refused),
 	KUNIT_CASE(session_reset),
 	KUNIT_CASE(session_starts_over),

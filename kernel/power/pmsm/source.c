@@ -193,15 +193,19 @@ static void __noreturn machine_is_gone(void)
 	pmsm_machine_off();
 }
 
-static void __noreturn stay_in_doubt(void)
+/* Halted, until the target knows what it has done */
+static int ask_on(void)
 {
-	source->session.link->ops->stop(source->session.link);
-	pr_emerg("the target had the whole image and was told to go, but never answered\n");
-	pr_emerg("halted: look at the target. If this machine runs there, power this one off; if not, reset this one\n");
-	for (;;) {
-		touch_nmi_watchdog();
-		cpu_relax();
-	}
+	struct pmsm_session *s = &source->session;
+	int error;
+
+	pr_emerg("the target had the whole image and was told to go, but has not answered\n");
+	pr_emerg("halted, and asking on: look at the target. If this machine runs there, power this one off; if it never will, reset this one\n");
+	do {
+		pmsm_session_persist(s);
+		error = pmsm_talk_wait(s, &source->committed);
+	} while (error && !s->called_off);
+	return error;
 }
 
 /*
@@ -210,17 +214,19 @@ static void __noreturn stay_in_doubt(void)
  */
 static int hand_over(void)
 {
+	struct pmsm_session *s = &source->session;
+	u32 before = s->tx_next;
 	int error;
 
 	/* Nothing else is on the wire any more, and every moment is downtime */
-	source->session.urgent = true;
+	s->urgent = true;
 	error = send_commit();
 	if (!error)
-		error = pmsm_talk_wait(&source->session, &source->committed);
+		error = pmsm_talk_wait(s, &source->committed);
+	if (error && !s->called_off && s->tx_next != before)
+		error = ask_on();
 	if (!error)
 		machine_is_gone();
-	if (error == -ETIMEDOUT)
-		stay_in_doubt();
 	return error;
 }
 

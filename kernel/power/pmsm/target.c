@@ -67,7 +67,10 @@ static int wait_for_decision(struct pmsm_target *target)
 	target->session.urgent = true;
 	target->ready = pmsm_clock();
 	error = pmsm_talk_send(&target->session, PMSM_READY, "", 0);
-	return error ?: pmsm_talk_wait(&target->session, &target->committed);
+	if (!error)
+		error = pmsm_talk_wait(&target->session, &target->committed);
+	/* The source has been told that its COMMIT arrived, whatever came next */
+	return target->committed ? 0 : error;
 }
 
 /* Let the source know, and give it a moment to say that it does */
