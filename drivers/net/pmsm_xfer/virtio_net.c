@@ -264,18 +264,19 @@ static void vnet_free_queue(struct vnet *vnet, struct vnet_queue *queue)
 	memset(queue, 0, sizeof(*queue));
 }
 
-/* Memory may be short: fewer buffers do as well */
-static int vnet_trim_queue(struct vnet_queue *queue, int index, int nr_bufs)
+/*
+ * Make do with so many buffers.  Split rings have a power of two descriptors:
+ * 2.6.  What is received needs a buffer for each, and no more.
+ */
+static void vnet_trim_queue(struct vnet_queue *queue, int index,
+			    unsigned int nr_bufs)
 {
-	if (nr_bufs < VNET_QUEUE_MIN)
-		return -ENOMEM;
-	queue->num = min_t(int, queue->num, rounddown_pow_of_two(nr_bufs));
-	queue->nr_bufs = nr_bufs;
-	while (index == VNET_RX && queue->nr_bufs > queue->num) {
-		pmsm_nosave_free(queue->buf[--queue->nr_bufs]);
-		queue->buf[queue->nr_bufs] = NULL;
+	queue->num = min(queue->num, rounddown_pow_of_two(nr_bufs));
+	queue->nr_bufs = index == VNET_RX ? queue->num : nr_bufs;
+	for (; nr_bufs > queue->nr_bufs; nr_bufs--) {
+		pmsm_nosave_free(queue->buf[nr_bufs - 1]);
+		queue->buf[nr_bufs - 1] = NULL;
 	}
-	return 0;
 }
 
 static int vnet_alloc_buffers(struct vnet *vnet, int index)
@@ -287,11 +288,15 @@ static int vnet_alloc_buffers(struct vnet *vnet, int index)
 	for (i = 0; i < queue->nr_bufs; i++) {
 		queue->buf[i] = pmsm_nosave_alloc(size);
 		if (!queue->buf[i])
-			return vnet_trim_queue(queue, index, i);
+			break;
 		error = vnet_check_dma(vnet, queue->buf[i], size);
 		if (error)
 			return error;
 	}
+	if (i < VNET_QUEUE_MIN)
+		return -ENOMEM;
+	/* Memory may be short: fewer do as well */
+	vnet_trim_queue(queue, index, i);
 	return 0;
 }
 
@@ -339,9 +344,8 @@ static int vnet_size_queue(struct vnet *vnet, int index)
 		       vnet->link.name, index, num, VNET_QUEUE_MIN);
 		return -ENODEV;
 	}
-	/* Split rings have a power of two: 2.6 */
-	queue->num = rounddown_pow_of_two(min(num, bufs));
-	queue->nr_bufs = index == VNET_RX ? queue->num : bufs;
+	queue->num = rounddown_pow_of_two(min(num, VNET_QUEUE_MAX));
+	vnet_trim_queue(queue, index, bufs);
 	return 0;
 }
 
