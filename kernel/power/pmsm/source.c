@@ -6,7 +6,6 @@
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
-#include <linux/nmi.h>
 #include <linux/random.h>
 #include <linux/syscalls.h>
 #include <linux/timekeeping.h>

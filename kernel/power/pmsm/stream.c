@@ -179,6 +179,7 @@ static bool copy_words(void *to, const void *from, unsigned int len)
 	return any;
 }
 
+/* memchr_inv() would be stopped by KASAN where owners have poisoned memory */
 static bool is_zero(const void *from, unsigned int len)
 {
 	const u64 *word = from;
