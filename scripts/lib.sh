@@ -32,10 +32,10 @@ checkout_id()
 OWN=$CACHE/$(checkout_id)
 export CCACHE_BASEDIR=$OWN
 
-# lock NAME: wait for others who do the same
+# lock WHAT: wait for others who do the same to this file or directory
 lock()
 {
-	mkdir -p "$(dirname "$CACHE/$1")"
-	exec 9> "$CACHE/$1.lock"
+	mkdir -p "$(dirname "$1")"
+	exec 9> "$1.lock"
 	flock 9
 }
