@@ -3,7 +3,8 @@
 
 import ipaddress
 
-COMMIT = 8
+from wire import COMMIT
+
 PMSM, VLAN, ARP, IPV4, IPV6 = 0x88b5, 0x8100, 0x0806, 0x0800, 0x86dd
 TCP = 6
 ICMPV6, NEIGHBOUR_ADVERTISEMENT = 58, 136

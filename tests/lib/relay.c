@@ -299,6 +299,13 @@ static void welcome(int listener)
 		close(fd);
 }
 
+static void mend(void)
+{
+	cut = false;
+	cut_after = -1;
+	drop_type = -1;
+}
+
 /* Returns false when whoever started us has gone */
 static bool obey(void)
 {
@@ -316,7 +323,7 @@ static bool obey(void)
 	else if (sscanf(line, "drop %ld", &count) == 1)
 		drop_type = count;
 	else if (!strncmp(line, "mend", 4))
-		cut = false, cut_after = -1, drop_type = -1;
+		mend();
 	else if (!strncmp(line, "stats", 5))
 		printf("frames %lu lost %lu doubled %lu moved %lu damaged %lu overrun %lu\n",
 		       frames, lost, doubled, moved, damaged, overrun);
