@@ -17,6 +17,7 @@ from wire import (ACCEPT, COMMIT, COMMITTED, HELLO, REFUSE, Stranger,
 TIMED_OUT = "Connection timed out"
 # Frames after which a stream is under way, and not over
 IN_STREAM = 2000
+DOUBT = "halted, and asking on"
 NOT_MOVED = "not moved, this machine goes on"
 
 
@@ -133,8 +134,7 @@ def test_unplugged_target(lab):
 
 def cut_at(lab, frames):
     wire = lab.bad_wire()
-    a, b = lab.pair(transfer=wire.path, listen=",timeout=3")
-    a.must("echo 3 > /sys/power/pmsm/timeout")
+    a, b = lab.pair(transfer=wire.path, timeout=3)
     filled = a.program("memfill run --mib 30")
     wire.tell("cut %d" % frames)
     check_in(TIMED_OUT, try_move(a, 120), "the error")
@@ -155,13 +155,13 @@ def test_cut_in_map(lab):
     cut_at(lab, 8)
 
 
-DOUBT = "halted, and asking on"
+def undecided(lab, lost, patience=3):
+    """A source that does not know whether its COMMIT has arrived.
 
-
-def undecided(lab, lost, timeout=3):
-    """A source that does not know whether its COMMIT has arrived."""
+    Patience is the target's, in seconds.
+    """
     wire = lab.bad_wire()
-    a, b = lab.pair(transfer=wire.path, listen=",timeout=%d" % timeout)
+    a, b = lab.pair(transfer=wire.path, timeout=patience)
     a.must("echo 3 > /sys/power/pmsm/timeout")
     filled = a.program("memfill run --mib 20")
     wire.tell("drop %d" % lost)
@@ -172,7 +172,7 @@ def undecided(lab, lost, timeout=3):
 
 def test_commit_lost(lab):
     """The target gives up, and the source runs again once it hears of it."""
-    wire, a, b, filled = undecided(lab, COMMIT, timeout=8)
+    wire, a, b, filled = undecided(lab, COMMIT, patience=8)
     # The target's RESETs are lost, so it has to answer a COMMIT
     wire.tell("cut")
     b.wait_console("listening again", 30)
@@ -200,8 +200,7 @@ def test_committed_lost(lab):
 
 def killed(lab, when, on_source=False):
     wire = lab.bad_wire()
-    a, b = lab.pair(transfer=wire.path)
-    a.must("echo 3 > /sys/power/pmsm/timeout")
+    a, b = lab.pair(transfer=wire.path, timeout=3)
     filled = a.program("memfill run --mib 100")
     wire.tell("cut %d" % IN_STREAM)
     a.send("echo pmsm > /sys/power/state; echo done")
@@ -224,7 +223,7 @@ def test_target_killed_in_stream(lab):
 def test_source_killed(lab):
     """The target goes back to listening, and takes the next one."""
     wire = lab.bad_wire()
-    a, b = lab.pair(transfer=wire.path, listen=",timeout=3")
+    a, b = lab.pair(transfer=wire.path, timeout=3)
     a.program("memfill run --mib 100")
     # So that it has not moved before it is killed
     wire.tell("cut %d" % IN_STREAM)

@@ -54,8 +54,7 @@ def test_time(lab):
 def test_time_after_failure(lab):
     """A source that stays keeps its clocks right as well."""
     wire = lab.bad_wire()
-    a, _b = lab.pair(transfer=wire.path, listen=",timeout=3")
-    a.must("echo 3 > /sys/power/pmsm/timeout")
+    a, _b = lab.pair(transfer=wire.path, timeout=3)
     tell_time(a)
     before = ClockProbe(a)
     wire.tell("cut 400")

@@ -14,8 +14,7 @@ from pmsmvm import move
 
 
 def over(lab, transfer, append=""):
-    a, b = lab.pair(transfer=transfer, listen=",timeout=30", append=append)
-    a.must("echo 30 > /sys/power/pmsm/timeout")
+    a, b = lab.pair(transfer=transfer, timeout=30, append=append)
     filled = a.program("memfill run --mib 40")
     move(a, b, 240)
     say("\n".join(re.findall(r"pmsm: (moved.*|sent again.*|phase stream.*)",

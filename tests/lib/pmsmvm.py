@@ -6,6 +6,7 @@ and logs.  Leaving the Lab ends everything in it.  Machines of one Lab have
 the same devices in the same PCI slots, so that each can become any other.
 """
 
+import functools
 import json
 import os
 import re
@@ -127,8 +128,8 @@ class Vm:
         if self.transfer:
             cmd += ["-netdev", self.transfer_netdev(), "-device",
                     "virtio-net-pci,netdev=transfer,id=xfer,addr=04.0,"
-                    "disable-legacy=on,rx_queue_size=1024,host_mtu=%d,mac=52:54:00:00:02:%02x"
-                    % (self.mtu, number)]
+                    "disable-legacy=on,rx_queue_size=1024,host_mtu=%d,"
+                    "mac=52:54:00:00:02:%02x" % (self.mtu, number)]
         disks = ([self.root] if self.root else []) + list(self.disks)
         for index, disk in enumerate(disks):
             cmd += self.drive(index, disk)
@@ -429,10 +430,18 @@ class Lab:
         self.tests = os.path.dirname(HERE)
         self.folder = tempfile.mkdtemp(prefix="pmsm")
         self.wire = os.path.join(self.folder, "wire")
-        self.kernel = os.environ.get("PMSM_KERNEL") or self.build_kernel()
-        self.initrd = run_script(os.path.join(self.tests, "make-root"))
         self.vms, self.hubs, self.the_hub, self.names = [], [], None, []
         self.relay = None
+
+    # Made when the first machine starts: some tests need none
+
+    @functools.cached_property
+    def kernel(self):
+        return os.environ.get("PMSM_KERNEL") or self.build_kernel()
+
+    @functools.cached_property
+    def initrd(self):
+        return run_script(os.path.join(self.tests, "make-root"))
 
     def build_kernel(self, name="test", tag=""):
         """A kernel of tests/qemu; None where only the tree's own can be.
@@ -520,20 +529,22 @@ class Lab:
         self.vms.append(vm)
         return vm.start()
 
-    def pair(self, source=None, target=None, listen="", **settings):
+    def pair(self, source=None, target=None, timeout=None, **settings):
         """A target that listens, and a source that has booted.
 
-        Listen is what stands after the NIC in pmsm.listen=, such as
-        ",timeout=3".
+        The time-out, in seconds, is how long each is patient with the other.
         """
         target_settings = dict(settings, **(target or {}))
         source_settings = dict(settings, **(source or {}))
         append = target_settings.pop("append", "")
-        b = self.vm("b", append="pmsm.listen=%s%s %s" % (NIC, listen, append),
+        listen = NIC + (",timeout=%d" % timeout if timeout else "")
+        b = self.vm("b", append="pmsm.listen=%s %s" % (listen, append),
                     **target_settings)
         a = self.vm("a", **source_settings)
         a.wait_boot()
         b.wait_listening()
+        if timeout:
+            a.must("echo %d > /sys/power/pmsm/timeout" % timeout)
         return a, b
 
     def disk(self, name, mib, ext4=True):
