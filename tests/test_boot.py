@@ -25,7 +25,7 @@ def test_kunit(lab):
     vm = lab.vm("a", append="kunit.enable=1")
     vm.wait_boot(120)
     for suite in ("pmsm_session", "pmsm_store", "pmsm_compat",
-                  "pmsm_slept", "pmsm_checksum"):
+                  "pmsm_slept", "pmsm_checksum", "pmsm_answer"):
         check(re.search(r"\] ok \d+ %s" % suite, vm.console()),
               "KUnit suite %s has not passed" % suite)
     say("%d KUnit tests" % len(re.findall(r"    ok \d+ ", vm.console())))

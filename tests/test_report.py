@@ -31,8 +31,10 @@ elsewhere, 22540288 bytes, 66 MiB/s
 [    6.000008] PM: pmsm: phase stream: 320.000 ms
 [    6.000009] PM: pmsm: phase verify: 10.000 ms
 [    6.000010] PM: pmsm: phase restore: 50.000 ms
-[    6.000011] PM: pmsm: phase resume: 50.000 ms
-[    6.000012] PM: pmsm: moved in 500 ms
+[    6.000011] PM: pmsm: phase resume: 30.000 ms
+[    6.000012] PM: pmsm: phase commit: 5.000 ms
+[    6.000013] PM: pmsm: phase thaw: 15.000 ms
+[    6.000014] PM: pmsm: moved in 500 ms
 """
 
 FAILURE = """\
@@ -55,7 +57,8 @@ SYSFS = {
     "phases/sync_us": 7655, "phases/freeze_us": 18000,
     "phases/devices_us": 40000, "phases/scan_us": 12000,
     "phases/stream_us": 320000, "phases/verify_us": 10000,
-    "phases/restore_us": 50000, "phases/resume_us": 50000,
+    "phases/restore_us": 50000, "phases/resume_us": 30000,
+    "phases/commit_us": 5000, "phases/thaw_us": 15000,
 }
 
 
@@ -139,7 +142,7 @@ def check_figures(table):
                         ("freeze", "18.000    3.6 %  #"),
                         ("stream", "320.000   64.0 %  " + "#" * 26)):
         check_row(name, value, table)
-    check_in("from freeze to resume: 500.0 ms", table)
+    check_in("from freeze to thaw: 500.0 ms", table)
 
 
 def test_dmesg(lab):

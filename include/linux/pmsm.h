@@ -7,16 +7,18 @@
 #define _LINUX_PMSM_H
 
 #include <linux/if_ether.h>
+#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
 struct module;
+struct net_device;
 struct pmsm_link;
 
 /**
  * struct pmsm_link_ops - what a polled NIC driver does for the migration
  *
- * Only @open and @close may sleep.  The others run with interrupts off on the
+ * Only @open, @close and @restart may sleep.  The others run with interrupts off on the
  * only online CPU, between the freezing of all devices and the end of the
  * machine's image: they may not allocate, print, take a lock, or touch any
  * mutable state that is not in memory from pmsm_nosave_alloc().
@@ -29,6 +31,9 @@ struct pmsm_link;
  *	@frame_size, @tx_slots, @rx_slots and @addr of the link.  Returns 0,
  *	or a negative errno after a message that names the reason.
  * @close: Free what @open allocated.  The device has been stopped before.
+ * @restart: Start the device from reset again, with what @open allocated.  Works
+ *	after a restore.  Fills in @addr, and @frame_size if it is less now.
+ *	May sleep.  Returns as @open.
  * @stop: Reset the device.  No DMA happens after this returns.  Idempotent.
  * @carrier: Whether the cable is plugged in, as far as the device knows.
  * @tx_buf: The frame buffer of transmit slot @slot, @frame_size bytes.  May be
@@ -44,6 +49,7 @@ struct pmsm_link;
 struct pmsm_link_ops {
 	int (*open)(struct pmsm_link *link);
 	void (*close)(struct pmsm_link *link);
+	int (*restart)(struct pmsm_link *link);
 	void (*stop)(struct pmsm_link *link);
 	bool (*carrier)(struct pmsm_link *link);
 	void *(*tx_buf)(struct pmsm_link *link, unsigned int slot);
@@ -89,7 +95,33 @@ const char *pmsm_listen_nic(void);
 
 #ifdef CONFIG_PMSM
 u64 pmsm_sleep_time(u64 counted);
+
+DECLARE_STATIC_KEY_FALSE(pmsm_gate_key);
+bool __pmsm_net_gated(const struct net_device *dev);
+void __pmsm_write_gate(void);
+
+/* Drop this frame: nobody may know yet that this machine is here */
+static inline bool pmsm_net_gated(const struct net_device *dev)
+{
+	return static_branch_unlikely(&pmsm_gate_key) && __pmsm_net_gated(dev);
+}
+
+/* Before anything is written to a block device; may sleep */
+static inline void pmsm_write_gate(void)
+{
+	if (static_branch_unlikely(&pmsm_gate_key))
+		__pmsm_write_gate();
+}
 #else
+static inline bool pmsm_net_gated(const struct net_device *dev)
+{
+	return false;
+}
+
+static inline void pmsm_write_gate(void)
+{
+}
+
 static inline u64 pmsm_sleep_time(u64 counted)
 {
 	return counted;

@@ -62,6 +62,9 @@ static bool recv_all(struct conn *c, void *buf, size_t len, bool at_start)
 		}
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* A client that ends with data unread; it would say if it minded */
+		if (n < 0 && errno == ECONNRESET && at_start && !got)
+			return false;
 		if (n < 0)
 			conn_bad("%s: cannot receive: %s", c->peer,
 				 strerror(errno));

@@ -11,7 +11,9 @@ import struct
 HEADER = struct.Struct(">6s6sHBBIHHQIIII")
 MAGIC = 0x504d534d
 ETHERTYPE = 0x88b5
-HELLO, ACCEPT, COMMIT, COMMITTED, REFUSE, RESET = 0, 1, 8, 9, 11, 12
+VERSION = 2
+HELLO, ACCEPT, VERIFIED, PREPARE, RESUMED = 0, 1, 7, 8, 9
+READY, COMMIT, COMMITTED, REFUSE, RESET = 10, 11, 12, 14, 15
 BROADCAST = b"\xff" * 6
 MAC = b"\x52\x54\0\0\x03\x01"
 
@@ -26,7 +28,7 @@ def crc32c(data):
 
 
 def frame(kind, payload=b"", dst=BROADCAST, session=7, seq=0, ack=0,
-          version=1, window=8):
+          version=VERSION, window=8):
     def header(crc):
         return HEADER.pack(dst, MAC, ETHERTYPE, version, kind, MAGIC,
                            len(payload), window, session, seq, ack, crc, 0)

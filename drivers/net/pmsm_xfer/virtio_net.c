@@ -349,9 +349,8 @@ static int vnet_size_queue(struct vnet *vnet, int index)
 	return 0;
 }
 
-static int vnet_setup_queue(struct vnet *vnet, int index)
+static int vnet_alloc_queue(struct vnet *vnet, int index)
 {
-	struct virtio_pci_modern_device *mdev = &vnet->mdev;
 	struct vnet_queue *queue = &vnet->queue[index];
 	int error = vnet_size_queue(vnet, index);
 
@@ -365,17 +364,31 @@ static int vnet_setup_queue(struct vnet *vnet, int index)
 			       vring_size(queue->num, PAGE_SIZE));
 	if (error)
 		return error;
-	error = vnet_alloc_buffers(vnet, index);
-	if (error)
-		return error;
+	return vnet_alloc_buffers(vnet, index);
+}
 
+static int vnet_start_queue(struct vnet *vnet, int index)
+{
+	struct virtio_pci_modern_device *mdev = &vnet->mdev;
+	struct vnet_queue *queue = &vnet->queue[index];
+
+	/* After a restore another device may be in the same place */
+	if (vp_modern_get_queue_size(mdev, index) < queue->num) {
+		pr_err("%s: queue %d has %u descriptors, needs %u\n",
+		       vnet->link.name, index,
+		       vp_modern_get_queue_size(mdev, index), queue->num);
+		return -ENODEV;
+	}
+	memset(queue->ring_mem, 0, vring_size(queue->num, PAGE_SIZE));
+	memset(queue->state, 0, sizeof(*queue->state));
 	vring_init(&queue->ring, queue->num, queue->ring_mem, PAGE_SIZE);
 	vnet_init_descriptors(vnet, queue, index);
 	vp_modern_set_queue_size(mdev, index, queue->num);
 	vp_modern_queue_address(mdev, index, virt_to_phys(queue->ring.desc),
 				virt_to_phys(queue->ring.avail),
 				virt_to_phys(queue->ring.used));
-	queue->notify = vp_modern_map_vq_notify(mdev, index, NULL);
+	if (!queue->notify)
+		queue->notify = vp_modern_map_vq_notify(mdev, index, NULL);
 	if (!queue->notify)
 		return -ENOMEM;
 	vp_modern_set_queue_enable(mdev, index, true);
@@ -413,13 +426,12 @@ static void vnet_close(struct pmsm_link *link)
 	pci_clear_master(vnet->mdev.pci_dev);
 }
 
-static int vnet_open(struct pmsm_link *link)
+/* From reset to the point where queues can be set up */
+static int vnet_begin(struct vnet *vnet)
 {
-	struct vnet *vnet = link->priv;
-	u8 status;
-	int i, error;
+	int error;
 
-	vnet_stop(link);
+	vnet_stop(&vnet->link);
 	pci_set_master(vnet->mdev.pci_dev);
 	pci_intx(vnet->mdev.pci_dev, 0);
 
@@ -427,30 +439,62 @@ static int vnet_open(struct pmsm_link *link)
 	if (!error)
 		error = vnet_frame_size(vnet);
 	if (error)
-		goto fail;
+		return error;
 	vnet_read_addr(vnet);
+	return 0;
+}
 
-	for (i = 0; i < VNET_QUEUES; i++) {
-		error = vnet_setup_queue(vnet, i);
-		if (error == -ENOMEM)
-			pr_err("%s: no memory for rings\n", link->name);
-		if (error)
-			goto fail;
-	}
-	link->rx_slots = vnet->queue[VNET_RX].nr_bufs;
-	link->tx_slots = vnet->queue[VNET_TX].nr_bufs;
+static int vnet_start(struct vnet *vnet)
+{
+	struct vnet_queue *rx = &vnet->queue[VNET_RX];
+	int i, error = 0;
+	u8 status;
+
+	for (i = 0; i < VNET_QUEUES && !error; i++)
+		error = vnet_start_queue(vnet, i);
+	if (error)
+		return error;
 
 	status = vp_modern_get_status(&vnet->mdev);
 	vp_modern_set_status(&vnet->mdev, status | VIRTIO_CONFIG_S_DRIVER_OK);
-	for (i = 0; i < vnet->queue[VNET_RX].num; i++)
-		vnet_queue_desc(&vnet->queue[VNET_RX], i);
-	vnet_notify(&vnet->queue[VNET_RX], VNET_RX);
+	for (i = 0; i < rx->num; i++)
+		vnet_queue_desc(rx, i);
+	vnet_notify(rx, VNET_RX);
+	return 0;
+}
+
+static int vnet_open(struct pmsm_link *link)
+{
+	struct vnet *vnet = link->priv;
+	int i, error = vnet_begin(vnet);
+
+	for (i = 0; i < VNET_QUEUES && !error; i++)
+		error = vnet_alloc_queue(vnet, i);
+	if (!error)
+		error = vnet_start(vnet);
+	if (error == -ENOMEM)
+		pr_err("%s: no memory for rings\n", link->name);
+	if (error)
+		goto fail;
+	link->rx_slots = vnet->queue[VNET_RX].nr_bufs;
+	link->tx_slots = vnet->queue[VNET_TX].nr_bufs;
 	return 0;
 
 fail:
 	vnet_stop(link);
 	vnet_close(link);
 	return error;
+}
+
+static int vnet_restart(struct pmsm_link *link)
+{
+	struct vnet *vnet = link->priv;
+	unsigned int room = link->frame_size;
+	int error = vnet_begin(vnet);
+
+	/* Buffers are as large as they are */
+	link->frame_size = min(link->frame_size, room);
+	return error ?: vnet_start(vnet);
 }
 
 static bool vnet_carrier(struct pmsm_link *link)
@@ -571,6 +615,7 @@ static void vnet_recv_done(struct pmsm_link *link)
 static const struct pmsm_link_ops vnet_ops = {
 	.open		= vnet_open,
 	.close		= vnet_close,
+	.restart	= vnet_restart,
 	.stop		= vnet_stop,
 	.carrier	= vnet_carrier,
 	.tx_buf		= vnet_tx_buf,

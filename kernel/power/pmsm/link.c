@@ -13,6 +13,8 @@
 #include <linux/pmsm.h>
 #include <linux/string.h>
 
+#include "after.h"
+#include "fault.h"
 #include "pmsm.h"
 
 #define PMSM_CARRIER_TRIES	30
@@ -55,6 +57,7 @@ EXPORT_SYMBOL_GPL(pmsm_link_register);
  */
 void pmsm_link_unregister(struct pmsm_link *link)
 {
+	pmsm_after_end();
 	mutex_lock(&pmsm_links_mutex);
 	list_del(&link->list);
 	if (link->busy)
@@ -163,15 +166,17 @@ static bool wait_for_carrier(struct pmsm_link *link)
  */
 struct pmsm_link *pmsm_link_get(const char *name, bool sends)
 {
-	struct pmsm_link *link = claim_link(name);
+	struct pmsm_link *link;
 	int error;
 
+	pmsm_after_end();
+	link = claim_link(name);
 	if (IS_ERR(link))
 		return link;
 
 	link->sends = sends;
 	link = pmsm_fault_wrap(link);
-	error = link->ops->open(link);
+	error = pmsm_fault(PMSM_STEP_LINK) ?: link->ops->open(link);
 	if (error)
 		goto release;
 	if (wait_for_carrier(link))

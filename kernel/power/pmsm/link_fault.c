@@ -131,6 +131,24 @@ static void fault_close(struct pmsm_link *link)
 	fl->state = NULL;
 }
 
+static void fault_reset(struct fault_link *fl)
+{
+	memset(fl->state, 0, sizeof(*fl->state));
+	prandom_seed_state(&fl->state->rnd, fault_seed);
+	memcpy(fl->link.addr, fl->inner->addr, ETH_ALEN);
+	fl->link.frame_size = fl->inner->frame_size;
+}
+
+static int fault_restart(struct pmsm_link *link)
+{
+	struct fault_link *fl = fault_link(link);
+	int error = fl->inner->ops->restart(fl->inner);
+
+	if (!error)
+		fault_reset(fl);
+	return error;
+}
+
 static int fault_open(struct pmsm_link *link)
 {
 	struct fault_link *fl = fault_link(link);
@@ -144,11 +162,9 @@ static int fault_open(struct pmsm_link *link)
 		fl->inner->ops->close(fl->inner);
 		return -ENOMEM;
 	}
-	prandom_seed_state(&fl->state->rnd, fault_seed);
-	memcpy(link->addr, fl->inner->addr, ETH_ALEN);
-	link->frame_size = fl->inner->frame_size;
 	link->tx_slots = fl->inner->tx_slots;
 	link->rx_slots = fl->inner->rx_slots;
+	fault_reset(fl);
 	pr_warn("%s: bad on purpose: %u%% lost, %u%% repeated, %u%% reordered, %u%% damaged\n",
 		link->name, fault_loss, fault_dup, fault_reorder, fault_flip);
 	return 0;
@@ -200,6 +216,7 @@ static void fault_kick(struct pmsm_link *link)
 static const struct pmsm_link_ops fault_ops = {
 	.open		= fault_open,
 	.close		= fault_close,
+	.restart	= fault_restart,
 	.stop		= fault_stop,
 	.carrier	= fault_carrier,
 	.tx_buf		= fault_tx_buf,

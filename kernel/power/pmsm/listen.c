@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "fault.h"
 #include "room.h"
 #include "stats.h"
 #include "talk.h"
@@ -25,37 +26,12 @@
 /* The source may be busy freezing processes for so long */
 #define PMSM_FREEZE_MS		60000
 #define PMSM_RESET_REPEAT	3
-/* Sessions that are remembered */
-#define PMSM_GIVEN_UP		64
 
 static struct pmsm_target *target;
 static u8 *hold;
 
-/*
- * The last session that was given up, and those that were after they had been
- * READY.  A COMMIT that still comes for one gets a RESET, which is a promise
- * that nobody will ever run from its image.
- */
+/* The last session that was given up */
 static u64 given_up;
-static u64 given_up_ready[PMSM_GIVEN_UP];
-static unsigned int nr_given_up;
-
-static void remember_given_up(void)
-{
-	given_up = target->session.id;
-	if (target->ready)
-		given_up_ready[nr_given_up++ % PMSM_GIVEN_UP] = given_up;
-}
-
-static bool is_given_up(u64 session)
-{
-	int i;
-
-	for (i = 0; i < PMSM_GIVEN_UP; i++)
-		if (session && given_up_ready[i] == session)
-			return true;
-	return session && given_up == session;
-}
 
 static u32 rx_window(const struct pmsm_link *link)
 {
@@ -84,6 +60,9 @@ static int accept(void)
 	struct pmsm_wire_hello *source = &target->source;
 	int error;
 
+	error = pmsm_fault(PMSM_STEP_ACCEPT);
+	if (error)
+		return pmsm_fail(target, error, "fault injection");
 	error = pmsm_compat_describe(&target->self, s->link->frame_size,
 				     target->reason, sizeof(target->reason));
 	if (!error)
@@ -122,7 +101,7 @@ static void call_off(int error)
 	else
 		pr_err("called off (error %d)\n", error);
 
-	remember_given_up();
+	given_up = target->session.id;
 	for (i = 0; i < PMSM_RESET_REPEAT; i++)
 		pmsm_session_send_reason(&target->session, PMSM_RESET, error,
 					 target->reason[0] ? target->reason :
@@ -187,9 +166,9 @@ static void answer(struct pmsm_link *link, const struct pmsm_frame *frame,
 static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
 		      const struct pmsm_settings *settings)
 {
-	bool old = is_given_up(be64_to_cpu(frame->session));
+	bool old = be64_to_cpu(frame->session) == given_up;
 
-	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_COMMIT))
+	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_PREPARE))
 		answer(link, frame, PMSM_RESET, -ECONNABORTED,
 		       "the target has given up");
 	else if (frame->type == PMSM_HELLO &&

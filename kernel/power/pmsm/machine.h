@@ -7,6 +7,8 @@
 
 #include <linux/compiler.h>
 
+#include <asm/irqflags.h>
+
 #include "wire.h"
 
 void pmsm_machine_describe(struct pmsm_wire_hello *self);
@@ -15,6 +17,14 @@ unsigned int pmsm_machine_cap_name(unsigned int cap, char *buf,
 void pmsm_machine_entry(struct pmsm_wire_begin *begin);
 void pmsm_machine_set_entry(const struct pmsm_wire_begin *begin);
 unsigned long pmsm_machine_safe_pages(void);
-void __noreturn pmsm_machine_off(void);
+void pmsm_machine_power_off(void);
+
+/* Power this machine off, or stop it if that does not work */
+static inline void __noreturn pmsm_machine_off(void)
+{
+	pmsm_machine_power_off();
+	for (;;)
+		native_halt();
+}
 
 #endif /* _PMSM_MACHINE_H */

@@ -121,13 +121,14 @@ unsigned long pmsm_machine_safe_pages(void)
 }
 
 /**
- * pmsm_machine_off - turn this machine off for good
+ * pmsm_machine_power_off - turn this machine off for good
  *
  * Devices are frozen and processes are not thawed: their state belongs to the
  * machine that has taken over.  Runs with interrupts off on the only online
- * CPU and asks the firmware directly.
+ * CPU and asks the firmware directly.  Call pmsm_machine_off() instead: this
+ * returns if the firmware does not comply.
  */
-void __noreturn pmsm_machine_off(void)
+void pmsm_machine_power_off(void)
 {
 	if (IS_ENABLED(CONFIG_ACPI) && !acpi_disabled) {
 		acpi_enter_sleep_state_prep(ACPI_STATE_S5);
@@ -135,7 +136,5 @@ void __noreturn pmsm_machine_off(void)
 	}
 	do_kernel_power_off();
 
-	pr_emerg("this machine has moved: power it off by hand\n");
-	for (;;)
-		native_halt();
+	pr_emerg("the firmware does not power this machine off: do it by hand\n");
 }

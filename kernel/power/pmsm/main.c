@@ -23,6 +23,7 @@
 #include "stats.h"
 
 #define PMSM_TIMEOUT_S		10
+#define PMSM_RESUME_S		60
 #define PMSM_SECONDS_MAX	86400U
 
 static char *listen;
@@ -32,6 +33,7 @@ MODULE_PARM_DESC(listen, "NIC[,wait=SECONDS][,timeout=SECONDS]: wait at boot for
 static struct pmsm_settings settings = {
 	.peer = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
 	.timeout_ms = PMSM_TIMEOUT_S * 1000,
+	.resume_ms = PMSM_RESUME_S * 1000,
 };
 
 static DEFINE_MUTEX(settings_mutex);
@@ -67,12 +69,12 @@ static int parse_seconds(const char *what, const char *text, unsigned int *ms)
 	return 0;
 }
 
-static int parse_timeout(const char *text, unsigned int *ms)
+static int parse_timeout(const char *what, const char *text, unsigned int *ms)
 {
-	int error = parse_seconds("timeout", text, ms);
+	int error = parse_seconds(what, text, ms);
 
 	if (!error && !*ms) {
-		pr_err("timeout=%s: must be at least 1 second\n", text);
+		pr_err("%s=%s: must be at least 1 second\n", what, text);
 		error = -EINVAL;
 	}
 	return error;
@@ -98,7 +100,8 @@ int pmsm_parse_listen(char *text, struct pmsm_settings *s)
 		if (str_has_prefix(part, "wait=")) {
 			error = parse_seconds("wait", part + 5, &s->listen_ms);
 		} else if (str_has_prefix(part, "timeout=")) {
-			error = parse_timeout(part + 8, &s->timeout_ms);
+			error = parse_timeout("timeout", part + 8,
+					      &s->timeout_ms);
 		} else {
 			pr_err("listen: unknown setting \"%s\": there are wait=SECONDS and timeout=SECONDS\n",
 			       part);
@@ -257,21 +260,71 @@ static ssize_t timeout_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(buf, "%u\n", settings.timeout_ms / 1000);
 }
 
-static ssize_t timeout_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
+static int store_timeout(const char *what, const char *buf, unsigned int *to)
 {
 	char text[16];
 	unsigned int ms;
 
-	if (strscpy(text, buf) < 0 || parse_timeout(strim(text), &ms))
+	if (strscpy(text, buf) < 0 || parse_timeout(what, strim(text), &ms))
 		return -EINVAL;
 	mutex_lock(&settings_mutex);
-	settings.timeout_ms = ms;
+	*to = ms;
+	mutex_unlock(&settings_mutex);
+	return 0;
+}
+
+static ssize_t timeout_store(struct kobject *kobj, struct kobj_attribute *attr,
+			     const char *buf, size_t count)
+{
+	return store_timeout("timeout", buf, &settings.timeout_ms) ?: count;
+}
+
+static struct kobj_attribute timeout_attr = __ATTR_RW(timeout);
+
+static ssize_t resume_timeout_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", settings.resume_ms / 1000);
+}
+
+static ssize_t resume_timeout_store(struct kobject *kobj,
+				    struct kobj_attribute *attr,
+				    const char *buf, size_t count)
+{
+	return store_timeout("resume_timeout", buf, &settings.resume_ms) ?:
+	       count;
+}
+
+static struct kobj_attribute resume_timeout_attr = __ATTR_RW(resume_timeout);
+
+static const char * const in_doubt_names[] = {
+	[PMSM_DOUBT_HALT]	= "halt",
+	[PMSM_DOUBT_OFF]	= "off",
+	[PMSM_DOUBT_RUN]	= "run",
+};
+
+static ssize_t in_doubt_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%s\n", in_doubt_names[settings.in_doubt]);
+}
+
+static ssize_t in_doubt_store(struct kobject *kobj, struct kobj_attribute *attr,
+			      const char *buf, size_t count)
+{
+	int policy = sysfs_match_string(in_doubt_names, buf);
+
+	if (policy < 0) {
+		pr_err("in_doubt: \"%.16s\" is none of halt, off, run\n", buf);
+		return policy;
+	}
+	mutex_lock(&settings_mutex);
+	settings.in_doubt = policy;
 	mutex_unlock(&settings_mutex);
 	return count;
 }
 
-static struct kobj_attribute timeout_attr = __ATTR_RW(timeout);
+static struct kobj_attribute in_doubt_attr = __ATTR_RW(in_doubt);
 
 static ssize_t blast_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
@@ -295,6 +348,8 @@ static struct attribute *settings_attrs[] = {
 	&nics_attr.attr,
 	&target_attr.attr,
 	&timeout_attr.attr,
+	&resume_timeout_attr.attr,
+	&in_doubt_attr.attr,
 	&blast_attr.attr,
 	NULL,
 };

@@ -8,8 +8,10 @@
 #include <linux/etherdevice.h>
 #include <linux/sched/signal.h>
 
+#include "after.h"
 #include "clock.h"
 #include "compat.h"
+#include "fault.h"
 #include "room.h"
 #include "source.h"
 #include "talk.h"
@@ -62,6 +64,7 @@ static int listen_once(struct pmsm_session *s)
 
 	while (!s->error && (frame = ops->recv(s->link, &len))) {
 		choose_peer(s, frame, len);
+		pmsm_after_answer(s, frame, len);
 		pmsm_session_input(s, frame, len, pmsm_clock());
 		ops->recv_done(s->link);
 	}
@@ -107,7 +110,7 @@ static int fit(struct pmsm_source *source)
 int pmsm_source_negotiate(struct pmsm_source *source)
 {
 	struct pmsm_session *s = &source->session;
-	int error = send_hello(source);
+	int error = pmsm_fault(PMSM_STEP_HELLO) ?: send_hello(source);
 
 	if (!error)
 		error = wait_for_answer(source);

@@ -157,6 +157,25 @@ void pmsm_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 	s->peer_window = 1;
 }
 
+/*
+ * The second half of the conversation has begun: the peer is the same, but has
+ * forgotten the first.
+ */
+static void renew(struct pmsm_session *s)
+{
+	s->id++;
+	s->renewable = false;
+	s->renewed = true;
+	s->tx_next = 0;
+	s->tx_una = 0;
+	s->tx_una_slot = 0;
+	s->tx_sacked = 0;
+	s->rx_next = 0;
+	memset(s->held, 0, sizeof(s->held));
+	s->nr_held = 0;
+	s->ack_due = 0;
+}
+
 /**
  * pmsm_session_persist - go on after an error, and wait for as long as it takes
  * @s: The session; the peer has not called it off.
@@ -497,12 +516,20 @@ static bool from_peer(const struct pmsm_session *s,
 	       !memcmp(frame->src, s->peer, ETH_ALEN);
 }
 
+static bool renews(const struct pmsm_session *s, const struct pmsm_frame *frame)
+{
+	return s->renewable && be64_to_cpu(frame->session) == s->id + 1 &&
+	       !memcmp(frame->src, s->peer, ETH_ALEN);
+}
+
 /* The peer has forgotten this session, or it would not open another */
 static bool starts_over(const struct pmsm_session *s,
 			const struct pmsm_frame *frame)
 {
-	return frame->type == PMSM_HELLO &&
-	       be64_to_cpu(frame->session) != s->id &&
+	u64 id = be64_to_cpu(frame->session);
+
+	/* Not if it comes late, from the first half of this one */
+	return frame->type == PMSM_HELLO && id != s->id && id + 1 != s->id &&
 	       !memcmp(frame->src, s->peer, ETH_ALEN);
 }
 
@@ -524,6 +551,8 @@ int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
 		s->stats.damaged++;
 		return 0;
 	}
+	if (check == PMSM_FRAME_GOOD && renews(s, frame))
+		renew(s);
 	if (check != PMSM_FRAME_GOOD || !from_peer(s, frame)) {
 		s->stats.foreign++;
 		if (check == PMSM_FRAME_GOOD && starts_over(s, frame))

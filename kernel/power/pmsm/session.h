@@ -71,6 +71,9 @@ struct pmsm_session_stats {
  * @reason: The peer's words about that, if it had any.
  * @timeout: Give up when nothing was heard for so long, in ns.
  * @heard: When a valid frame last came, in ns.
+ * @renewable: The peer may open the second half of the conversation, under
+ *	number @id + 1.
+ * @renewed: It has.
  * @urgent: Send again after a few ms at the latest, no matter how busy
  *	the wire gets by that.
  * @tx_next: Sequence number of the next frame to send.
@@ -110,6 +113,8 @@ struct pmsm_session {
 	char reason[PMSM_REASON_LEN];
 	u64 timeout;
 	u64 heard;
+	bool renewable;
+	bool renewed;
 	bool urgent;
 
 	u32 tx_next;

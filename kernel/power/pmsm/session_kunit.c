@@ -438,6 +438,63 @@ static void session_starts_over(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pmsm_session_poll(to, pair->now), -ECONNRESET);
 }
 
+/* One end is restored elsewhere and begins the second half */
+static void forget(struct pair *pair)
+{
+	struct end *from = &pair->end[0];
+	struct pmsm_session *s = from->session;
+	u64 id = s->id + 1;
+
+	pmsm_session_init(s, &from->wire->link, id, 32, s->hold);
+	s->deliver = end_deliver;
+	s->ctx = from;
+	s->timeout = 1000 * PMSM_NS_PER_MS;
+	s->heard = pair->now;
+	memcpy(s->peer, from->wire->far->link.addr, ETH_ALEN);
+	pair->end[1].got = 0;
+}
+
+static void session_renewed(struct kunit *test)
+{
+	struct pair *pair = new_pair(test);
+	struct pmsm_session *to = pair->end[1].session;
+
+	KUNIT_EXPECT_EQ(test, run(pair, 100), 0);
+	to->renewable = true;
+	forget(pair);
+	make_bad(pair, 5, 5, 5, 5);
+	KUNIT_EXPECT_EQ(test, run(pair, 200), 0);
+	KUNIT_EXPECT_EQ(test, pair->end[1].got, 200);
+	KUNIT_EXPECT_EQ(test, pair->end[1].wrong, 0);
+	KUNIT_EXPECT_TRUE(test, to->renewed);
+	/* Only once */
+	KUNIT_EXPECT_FALSE(test, to->renewable);
+}
+
+static void session_not_renewed(struct kunit *test)
+{
+	struct pair *pair = new_pair(test);
+	struct pmsm_session *to = pair->end[1].session;
+
+	KUNIT_EXPECT_EQ(test, run(pair, 10), 0);
+	forget(pair);
+	KUNIT_EXPECT_EQ(test, run(pair, 10), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, pair->end[1].got, 0);
+	KUNIT_EXPECT_FALSE(test, to->renewed);
+}
+
+/* The first half's HELLO comes late */
+static void session_late_hello(struct kunit *test)
+{
+	struct pair *pair = new_pair(test);
+
+	KUNIT_EXPECT_EQ(test, run(pair, 10), 0);
+	pair->end[1].session->id++;
+	pmsm_session_commit(pair->end[0].session, PMSM_HELLO, 0, pair->now, NULL);
+	KUNIT_EXPECT_EQ(test, pmsm_session_poll(pair->end[1].session, pair->now),
+			0);
+}
+
 static void session_foreign(struct kunit *test)
 {
 	struct pair *pair = new_pair(test);
@@ -546,6 +603,9 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_refused),
 	KUNIT_CASE(session_reset),
 	KUNIT_CASE(session_starts_over),
+	KUNIT_CASE(session_renewed),
+	KUNIT_CASE(session_not_renewed),
+	KUNIT_CASE(session_late_hello),
 	KUNIT_CASE(session_foreign),
 	KUNIT_CASE(session_slow),
 	KUNIT_CASE(session_urgent),

@@ -4,9 +4,9 @@
  *
  * The clocks of two machines have nothing to do with each other, and a real
  * time clock counts whole seconds.  But each machine can measure durations: the
- * source from when its clock stopped until it sends COMMIT, the target from
+ * source from when its clock stopped until it sends PREPARE, the target from
  * when that arrives until the restored kernel asks.  Between the two lies one
- * way over the link, half of the round trip from READY to COMMIT.
+ * way over the link, half of the round trip from VERIFIED to PREPARE.
  *
  * timekeeping_resume() then moves CLOCK_REALTIME and CLOCK_BOOTTIME on by the
  * sum.  CLOCK_MONOTONIC stands still, as over every suspend.
@@ -61,7 +61,7 @@ u64 pmsm_slept(void)
  */
 void pmsm_slept_moved(const struct pmsm_handover *handover)
 {
-	stopped.cycles = handover->decided;
+	stopped.cycles = handover->prepared;
 	stopped.before = handover->slept_ns;
 	stopped.khz = handover->tsc_khz;
 }

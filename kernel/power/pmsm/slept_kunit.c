@@ -38,7 +38,7 @@ static void slept_on_another_machine(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, pmsm_sleep_time(42), 42);
 
-	handover.decided = rdtsc_ordered();
+	handover.prepared = rdtsc_ordered();
 	pmsm_slept_moved(&handover);
 	ns = pmsm_sleep_time(42);
 	KUNIT_EXPECT_GE(test, ns, 7 * NSEC_PER_SEC);

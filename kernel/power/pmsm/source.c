@@ -7,12 +7,17 @@
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/reboot.h>
 #include <linux/syscalls.h>
 #include <linux/timekeeping.h>
 
 #include "../power.h"
+#include "after.h"
 #include "announce.h"
+#include "arrive.h"
 #include "clock.h"
+#include "fault.h"
+#include "gate.h"
 #include "machine.h"
 #include "settle.h"
 #include "slept.h"
@@ -20,13 +25,10 @@
 #include "stats.h"
 #include "talk.h"
 #include "tcp.h"
+#include "wake.h"
 
 /* Say the last word again, since nobody will answer it */
 #define PMSM_RESET_REPEAT	3
-/* The target has heard DONE if it has been quiet for so long */
-#define PMSM_QUIET_MS		50
-/* Do not wait for that for ever */
-#define PMSM_DONE_MS		2000
 
 /*
  * These do not change while memory is being sent.  They are part of the image:
@@ -34,12 +36,15 @@
  */
 static struct pmsm_source *source;
 static struct pmsm_handover *handover;
+static struct pmsm_arrival *arrival;
 static struct pmsm_image image;
+static struct pmsm_link *transfer;
+static struct pmsm_settings settings;
 static u8 *hold;
 static ktime_t began;
 
-/* Time stamp counter when this kernel came back to life; 0 if it did not */
-static u64 came_back;
+/* Of the move that brought this kernel here; zeroes if none has */
+static struct pmsm_stamps stamps;
 
 static void end_phase(enum pmsm_phase phase)
 {
@@ -47,27 +52,6 @@ static void end_phase(enum pmsm_phase phase)
 
 	source->phase_ns[phase] = now - source->mark;
 	source->mark = now;
-}
-
-static int source_deliver(void *ctx, unsigned int type, const void *payload,
-			  unsigned int len, u32 crc)
-{
-	switch (type) {
-	case PMSM_ACCEPT:
-		if (len < sizeof(source->target))
-			return -EPROTO;
-		memcpy(&source->target, payload, sizeof(source->target));
-		source->accepted = true;
-		return 0;
-	case PMSM_READY:
-		source->ready = pmsm_clock();
-		return 0;
-	case PMSM_COMMITTED:
-		source->committed = true;
-		return 0;
-	default:
-		return -EPROTO;
-	}
 }
 
 static int send_begin(void)
@@ -109,21 +93,16 @@ static u64 data_bytes(void)
 	return source->stream.data_pages << PAGE_SHIFT;
 }
 
-static int send_commit(void)
+static void fill_account(void)
 {
-	struct pmsm_wire_commit commit = {
-		.stopped_ns	= cpu_to_be64(pmsm_slept()),
-		.held_ns	= cpu_to_be64(pmsm_clock() - source->ready),
-		.data_bytes	= cpu_to_be64(data_bytes()),
-		.retransmits	= cpu_to_be64(source->session.stats.retransmits),
-		.extra_pages	= cpu_to_be64(extra_pages()),
-	};
+	struct pmsm_wire_prepare *account = &source->account;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(commit.phase_ns); i++)
-		commit.phase_ns[i] = cpu_to_be64(source->phase_ns[i]);
-	return pmsm_talk_send(&source->session, PMSM_COMMIT, &commit,
-			      sizeof(commit));
+	account->data_bytes = cpu_to_be64(data_bytes());
+	account->retransmits = cpu_to_be64(source->session.stats.retransmits);
+	account->extra_pages = cpu_to_be64(extra_pages());
+	for (i = 0; i < ARRAY_SIZE(account->phase_ns); i++)
+		account->phase_ns[i] = cpu_to_be64(source->phase_ns[i]);
 }
 
 static int send_image(void)
@@ -132,19 +111,22 @@ static int send_image(void)
 	int error;
 
 	pmsm_image_scan(&image);
-	error = send_begin();
+	error = pmsm_fault(PMSM_STEP_SCANNED) ?: send_begin();
 	if (!error)
 		error = pmsm_stream_map(&source->stream, &image);
 	end_phase(PMSM_PHASE_SCAN);
 	if (!error)
 		error = pmsm_stream_contents(&source->stream, &image);
 	if (!error)
+		error = pmsm_fault(PMSM_STEP_STREAMED);
+	source->ended = true;
+	if (!error)
 		error = send_end();
 	while (!error && !pmsm_session_idle(s))
 		error = pmsm_talk_poll(s);
 	end_phase(PMSM_PHASE_STREAM);
-	while (!error && !source->ready)
-		error = pmsm_talk_poll(s);
+	if (!error)
+		error = pmsm_talk_wait(s, &source->verified);
 	end_phase(PMSM_PHASE_VERIFY);
 	return error;
 }
@@ -163,73 +145,6 @@ static void print_sent(void)
 }
 
 /*
- * A target that has not heard DONE goes on telling, and each of its frames
- * gets another one.
- */
-static void say_done(void)
-{
-	struct pmsm_session *s = &source->session;
-	u64 start = pmsm_clock(), now = start, said = start, heard = 0;
-
-	while (now - said < PMSM_QUIET_MS * PMSM_NS_PER_MS &&
-	       now - start < PMSM_DONE_MS * PMSM_NS_PER_MS) {
-		if (s->heard != heard &&
-		    pmsm_session_send_loose(s, PMSM_DONE, NULL, 0)) {
-			heard = s->heard;
-			said = now;
-		}
-		pmsm_talk_poll(s);
-		now = pmsm_clock();
-	}
-}
-
-static void __noreturn machine_is_gone(void)
-{
-	say_done();
-	print_sent();
-	pr_info("this machine runs on the target now; powering off\n");
-	source->session.link->ops->stop(source->session.link);
-	pmsm_machine_off();
-}
-
-/* Halted, until the target knows what it has done */
-static int ask_on(void)
-{
-	struct pmsm_session *s = &source->session;
-	int error;
-
-	pr_emerg("the target had the whole image and was told to go, but has not answered\n");
-	pr_emerg("halted, and asking on: look at the target. If this machine runs there, power this one off; if it never will, reset this one\n");
-	do {
-		pmsm_session_persist(s);
-		error = pmsm_talk_wait(s, &source->committed);
-	} while (error && !s->called_off);
-	return error;
-}
-
-/*
- * The decision.  Once COMMIT may have left, this machine goes on only if the
- * target says that it has not taken the image and never will: a RESET.
- */
-static int hand_over(void)
-{
-	struct pmsm_session *s = &source->session;
-	u32 before = s->tx_next;
-	int error;
-
-	/* Nothing else is on the wire any more, and every moment is downtime */
-	s->urgent = true;
-	error = send_commit();
-	if (!error)
-		error = pmsm_talk_wait(s, &source->committed);
-	if (error && !s->called_off && s->tx_next != before)
-		error = ask_on();
-	if (!error)
-		machine_is_gone();
-	return error;
-}
-
-/*
  * Takes the place of swsusp_save(): interrupts off, one CPU, all devices but
  * the link stopped, and the processor's state saved.
  */
@@ -242,12 +157,21 @@ static int source_save(void)
 	/* The target has been silent while it got ready itself */
 	source->session.heard = pmsm_clock();
 	error = send_image();
-	return error ?: hand_over();
+	if (error)
+		return error;
+	print_sent();
+	fill_account();
+	return pmsm_hand_over(source, &settings);
 }
 
 /* Processes are frozen, devices are not */
 static int source_prepare(void)
 {
+	int error = pmsm_fault(PMSM_STEP_FROZEN) ?: pmsm_wake_watch();
+
+	if (error)
+		return error;
+	pmsm_gate_build();
 	pmsm_tcp_hold();
 	end_phase(PMSM_PHASE_FREEZE);
 	pmsm_nosave_forbid();
@@ -257,19 +181,39 @@ static int source_prepare(void)
 /* On the target, first thing */
 static void source_restored(void)
 {
-	came_back = rdtsc_ordered();
+	stamps.came_back = rdtsc_ordered();
+	pmsm_gate_close();
+	pmsm_wake_reset();
 	if (handover->magic == PMSM_HANDOVER_MAGIC)
 		pmsm_slept_moved(handover);
 	else
 		pmsm_slept_forget();
 }
 
+/* Somebody else than the target's kernel has restored this machine */
+static void __noreturn unaccounted(void)
+{
+	pr_emerg("restored, but the target left no account of it: this machine goes off\n");
+	machine_shutdown();
+	pmsm_machine_off();
+}
+
 /* On the target, when devices run and processes are still frozen */
 static void source_resumed(void)
 {
+	char failure[PMSM_REASON_LEN];
+
 	/* A wakeup event, or pm_test: this machine has never left */
-	if (!came_back)
+	if (!stamps.came_back)
 		return;
+	if (handover->magic != PMSM_HANDOVER_MAGIC)
+		unaccounted();
+	stamps.resumed = rdtsc_ordered();
+	pmsm_wake_failure(failure, sizeof(failure));
+	pmsm_arrive(arrival, transfer, handover, hold, settings.timeout_ms,
+		    failure);
+	pmsm_gate_open();
+	stamps.committed = rdtsc_ordered();
 	add_vmfork_randomness(handover->seed, sizeof(handover->seed));
 	memzero_explicit(handover->seed, sizeof(handover->seed));
 	pmsm_announce();
@@ -285,7 +229,7 @@ static const struct hibernation_image_ops pmsm_image_ops = {
 /* Put into words why this machine is still here */
 static void explain(int error, char *text, unsigned int size)
 {
-	const char *name = source->session.link->name;
+	const char *name = transfer->name;
 
 	if (source->reason[0])
 		scnprintf(text, size, "this machine cannot move: %s",
@@ -297,6 +241,10 @@ static void explain(int error, char *text, unsigned int size)
 		scnprintf(text, size,
 			  "%s: no target answers: is one listening on this link (pmsm.listen=)?",
 			  name);
+	else if (error == -ETIMEDOUT && source->verified && !source->resumed)
+		scnprintf(text, size,
+			  "%s: target %pM has the image, but did not come up with it in %u s: see its console, or give it more time (resume_timeout)",
+			  name, source->session.peer, settings.resume_ms / 1000);
 	else if (error == -ETIMEDOUT)
 		scnprintf(text, size,
 			  "%s: target %pM has fallen silent: is it alive, and is the cable plugged in?",
@@ -326,31 +274,38 @@ static void failed(int error)
 static void call_off(int error)
 {
 	struct pmsm_session *s = &source->session;
+	const char *text = source->reason[0] ? source->reason :
+			   "the source goes on running";
 	int i;
 
 	for (i = 0; i < PMSM_RESET_REPEAT; i++)
-		pmsm_session_send_reason(s, PMSM_RESET, error,
-					 source->reason[0] ? source->reason :
-					 "the source goes on running");
+		pmsm_session_send_reason(s, PMSM_RESET, error, text);
+	/* The target may be in the second half of the conversation already */
+	if (s->renewable) {
+		s->id = pmsm_second_id(s->id);
+		pmsm_session_send_reason(s, PMSM_RESET, error, text);
+	}
 	pmsm_talk_flush(s);
 }
 
-static int source_alloc(struct pmsm_link *link,
-			const struct pmsm_settings *settings)
+static int source_alloc(struct pmsm_link *link)
 {
 	source = pmsm_nosave_alloc(sizeof(*source));
 	handover = pmsm_nosave_alloc(sizeof(*handover));
+	arrival = pmsm_nosave_alloc(sizeof(*arrival));
 	hold = pmsm_nosave_alloc(pmsm_session_hold_size(link,
 							PMSM_WINDOW_SMALL));
-	if (!source || !handover || !hold || pmsm_image_alloc(&image))
+	if (!source || !handover || !arrival || !hold ||
+	    pmsm_image_alloc(&image))
 		return -ENOMEM;
 
 	pmsm_session_init(&source->session, link, pmsm_random_id(),
 			  PMSM_WINDOW_SMALL, hold);
 	pmsm_stream_init(&source->stream, &source->session);
-	source->session.deliver = source_deliver;
-	source->session.timeout = settings->timeout_ms * PMSM_NS_PER_MS;
-	ether_addr_copy(source->session.peer, settings->peer);
+	source->session.deliver = pmsm_source_deliver;
+	source->session.ctx = source;
+	source->session.timeout = settings.timeout_ms * PMSM_NS_PER_MS;
+	ether_addr_copy(source->session.peer, settings.peer);
 	began = ktime_get_real();
 	source->mark = pmsm_clock();
 	source->session.heard = source->mark;
@@ -361,51 +316,54 @@ static void source_free(void)
 {
 	pmsm_image_free(&image);
 	pmsm_nosave_free(hold);
+	pmsm_nosave_free(arrival);
 	pmsm_nosave_free(handover);
 	pmsm_nosave_free(source);
 	hold = NULL;
+	arrival = NULL;
 	handover = NULL;
 	source = NULL;
+	pmsm_link_put(transfer);
 }
 
 /* The machine has moved, and runs again */
 static void settle_in(void)
 {
-	if (handover->magic != PMSM_HANDOVER_MAGIC) {
-		pr_err("moved, but the target left no account of it\n");
-		return;
-	}
+	stamps.thawed = rdtsc_ordered();
 	pmsm_settle_watch();
-	pmsm_stats_moved(handover, came_back, began);
+	pmsm_stats_moved(handover, &stamps, began);
+	pmsm_after_moved(&arrival->session, source_free);
 }
 
 /**
  * pmsm_source_migrate - move this machine
- * @settings: What the operator has said.
+ * @said: What the operator has said.
  *
  * Returns on the target if it works, and here if it does not.
  *
  * Return: 0 on the target, a negative errno after a message on the source.
  */
-int pmsm_source_migrate(const struct pmsm_settings *settings)
+int pmsm_source_migrate(const struct pmsm_settings *said)
 {
-	struct pmsm_link *link;
 	int error;
 
-	link = pmsm_link_get(settings->nic, true);
-	if (IS_ERR(link)) {
-		pmsm_stats_failed("source", PTR_ERR(link),
+	settings = *said;
+	transfer = pmsm_link_get(settings.nic, true);
+	if (IS_ERR(transfer)) {
+		pmsm_stats_failed("source", PTR_ERR(transfer),
 				  "no usable transfer NIC", 0, 0);
-		return PTR_ERR(link);
+		return PTR_ERR(transfer);
 	}
 
 	pmsm_activity_set(PMSM_NEGOTIATING);
-	error = source_alloc(link, settings);
+	error = pmsm_fault(PMSM_STEP_ALLOC) ?: source_alloc(transfer);
 	if (error) {
 		pr_err("no memory for the migration\n");
 		pmsm_stats_failed("source", error,
 				  "no memory for the migration", 0, 0);
-		goto out;
+		pmsm_activity_set(PMSM_IDLE);
+		source_free();
+		return error;
 	}
 	/* So that there is little to write once somebody stands still for us */
 	ksys_sync();
@@ -414,19 +372,26 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 	end_phase(PMSM_PHASE_NEGOTIATE);
 	if (error)
 		goto fail;
-	pr_info("%s: target %pM accepts\n", link->name, source->session.peer);
+	pr_info("%s: target %pM accepts\n", transfer->name,
+		source->session.peer);
+	error = pmsm_fault(PMSM_STEP_ACCEPTED);
+	if (error)
+		goto fail;
 
 	pmsm_activity_set(PMSM_MIGRATING);
-	came_back = 0;
+	memset(&stamps, 0, sizeof(stamps));
 	error = hibernate_image(&pmsm_image_ops);
-	if (!error && !came_back) {
+	pmsm_gate_remove();
+	pmsm_wake_unwatch();
+	if (!error && !stamps.came_back) {
 		scnprintf(source->reason, sizeof(source->reason),
 			  "a wakeup event or pm_test ended it");
 		error = -EBUSY;
 	}
 	if (!error) {
 		settle_in();
-		goto out;
+		pmsm_activity_set(PMSM_IDLE);
+		return 0;
 	}
 	/* As often as it takes: a link may need seconds to come up */
 	pmsm_announce();
@@ -434,9 +399,11 @@ int pmsm_source_migrate(const struct pmsm_settings *settings)
 fail:
 	failed(error);
 	call_off(error);
-out:
 	pmsm_activity_set(PMSM_IDLE);
-	source_free();
-	pmsm_link_put(link);
+	/* From PREPARE on, the target may wait for us */
+	if (source->session.renewable || source->session.renewed)
+		pmsm_after_failed(&source->session, source_free);
+	else
+		source_free();
 	return error;
 }

@@ -14,10 +14,16 @@
  * @session: The conversation.
  * @stream: The image on its way.
  * @target: What the target says of itself.
+ * @account: What it will tell the target of itself.
  * @reason: Words for what is wrong with this machine.
  * @accepted: The target has accepted.
- * @ready: pmsm_clock() when the target said that it has the image, verified.
- * @committed: The target has taken over.
+ * @ended: All of the image has been sent.
+ * @verified: The target has the image, whole.
+ * @resumed: The restored kernel runs there, and its devices work.
+ * @ready: It waits for our word.
+ * @decided: We have given it, or begun to.
+ * @committed: It has heard.
+ * @verified_at: pmsm_clock() when @verified came.
  * @mark: pmsm_clock() at the end of the last phase.
  * @phase_ns: Duration of the phases.
  *
@@ -28,14 +34,29 @@ struct pmsm_source {
 	struct pmsm_session session;
 	struct pmsm_stream stream;
 	struct pmsm_wire_hello target;
+	struct pmsm_wire_prepare account;
 	char reason[PMSM_REASON_LEN];
 	bool accepted;
+	bool ended;
+	bool verified;
+	bool resumed;
+	bool ready;
+	bool decided;
 	bool committed;
-	u64 ready;
+	u64 verified_at;
 	u64 mark;
 	u64 phase_ns[PMSM_PHASES];
 };
 
+/* negotiate.c */
 int pmsm_source_negotiate(struct pmsm_source *source);
+
+/* answer.c */
+int pmsm_source_deliver(void *ctx, unsigned int type, const void *payload,
+			unsigned int len, u32 crc);
+
+/* handover.c */
+int pmsm_hand_over(struct pmsm_source *source,
+		   const struct pmsm_settings *settings);
 
 #endif /* _PMSM_SOURCE_H */

@@ -27,6 +27,8 @@ static const char * const phase_names[PMSM_PHASES] = {
 	[PMSM_PHASE_VERIFY]	= "verify",
 	[PMSM_PHASE_RESTORE]	= "restore",
 	[PMSM_PHASE_RESUME]	= "resume",
+	[PMSM_PHASE_COMMIT]	= "commit",
+	[PMSM_PHASE_THAW]	= "thaw",
 	[PMSM_PHASE_SETTLE]	= "settle",
 };
 
@@ -58,7 +60,7 @@ static u64 sum(const struct pmsm_stats *stats, enum pmsm_phase from,
 
 static u64 downtime(const struct pmsm_stats *stats)
 {
-	return sum(stats, PMSM_PHASE_FREEZE, PMSM_PHASE_RESUME);
+	return sum(stats, PMSM_PHASE_FREEZE, PMSM_PHASE_THAW);
 }
 
 /* Contents, in bytes per second of the phase in which they are sent */
@@ -78,7 +80,7 @@ static void trace_all(const struct pmsm_stats *stats)
 	u64 start = 0;
 	int i;
 
-	for (i = 0; i <= PMSM_PHASE_RESUME; i++) {
+	for (i = 0; i <= PMSM_PHASE_THAW; i++) {
 		trace_pmsm_phase(phase_names[i], start, stats->phase_ns[i]);
 		start += stats->phase_ns[i];
 	}
@@ -96,7 +98,7 @@ static void print_all(const struct pmsm_stats *stats)
 		stats->elsewhere, stats->transferred, throughput(stats) >> 20);
 	pr_info("sent again: %llu frames; extra memory on the source: %llu pages\n",
 		stats->retransmits, stats->extra);
-	for (i = 0; i <= PMSM_PHASE_RESUME; i++) {
+	for (i = 0; i <= PMSM_PHASE_THAW; i++) {
 		us = to_us(stats->phase_ns[i]);
 		pr_info("phase %s: %llu.%03llu ms\n", phase_names[i],
 			us / 1000, us % 1000);
@@ -140,35 +142,39 @@ void pmsm_stats_failed(const char *side, int error, const char *reason,
 /**
  * pmsm_stats_moved - this machine has been moved
  * @handover: What the target has left for it.
- * @came_back: Time stamp counter when it came back to life.
+ * @stamps: When it got how far.
  * @began: CLOCK_REALTIME when the migration began.
  *
  * Call once its processes run again.  May sleep.
  */
-void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
-		      ktime_t began)
+void pmsm_stats_moved(const struct pmsm_handover *handover,
+		      const struct pmsm_stamps *stamps, ktime_t began)
 {
-	const struct pmsm_wire_commit *commit = &handover->commit;
+	const struct pmsm_wire_prepare *account = &handover->account;
 	struct pmsm_stats stats = {
 		.began		= began,
 		.normal		= handover->data_pages,
 		.duplicate	= handover->zero_pages,
-		.transferred	= be64_to_cpu(commit->data_bytes),
-		.retransmits	= be64_to_cpu(commit->retransmits),
+		.transferred	= be64_to_cpu(account->data_bytes),
+		.retransmits	= be64_to_cpu(account->retransmits),
 		.elsewhere	= handover->conflicts,
-		.extra		= be64_to_cpu(commit->extra_pages),
+		.extra		= be64_to_cpu(account->extra_pages),
 	};
-	u64 now = rdtsc_ordered();
+	u32 khz = handover->tsc_khz;
+	u64 *ns = stats.phase_ns;
 	int i;
 
 	for (i = 0; i <= PMSM_PHASE_VERIFY; i++)
-		stats.phase_ns[i] = be64_to_cpu(commit->phase_ns[i]);
-	stats.phase_ns[PMSM_PHASE_RESTORE] = be64_to_cpu(commit->held_ns) +
+		ns[i] = be64_to_cpu(account->phase_ns[i]);
+	ns[PMSM_PHASE_RESTORE] = be64_to_cpu(account->held_ns) +
 		handover->one_way_ns +
-		pmsm_cycles_to_ns(came_back - handover->decided,
-				  handover->tsc_khz);
-	stats.phase_ns[PMSM_PHASE_RESUME] =
-		pmsm_cycles_to_ns(now - came_back, handover->tsc_khz);
+		pmsm_cycles_to_ns(stamps->came_back - handover->prepared, khz);
+	ns[PMSM_PHASE_RESUME] =
+		pmsm_cycles_to_ns(stamps->resumed - stamps->came_back, khz);
+	ns[PMSM_PHASE_COMMIT] =
+		pmsm_cycles_to_ns(stamps->committed - stamps->resumed, khz);
+	ns[PMSM_PHASE_THAW] =
+		pmsm_cycles_to_ns(stamps->thawed - stamps->committed, khz);
 
 	trace_all(&stats);
 	print_all(&stats);
@@ -194,7 +200,7 @@ void pmsm_stats_settled(u64 ns)
 
 	mutex_lock(&last_mutex);
 	last.phase_ns[PMSM_PHASE_SETTLE] = ns;
-	start = sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_RESUME);
+	start = sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_THAW);
 	mutex_unlock(&last_mutex);
 	trace_pmsm_phase(phase_names[PMSM_PHASE_SETTLE], start, ns);
 	pr_info("settled after %llu.%03llu ms\n", us / 1000, us % 1000);
@@ -235,7 +241,7 @@ static const struct attribute_group state_group = {
 
 PMSM_ATTR(began_ns, "%lld", ktime_to_ns(last.began));
 PMSM_ATTR(total_time_us, "%llu",
-	  to_us(sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_RESUME)));
+	  to_us(sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_THAW)));
 PMSM_ATTR(setup_us, "%llu",
 	  to_us(sum(&last, PMSM_PHASE_SYNC, PMSM_PHASE_NEGOTIATE)));
 PMSM_ATTR(downtime_us, "%llu", to_us(downtime(&last)));
@@ -278,6 +284,8 @@ PMSM_ATTR(stream_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_STREAM]));
 PMSM_ATTR(verify_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_VERIFY]));
 PMSM_ATTR(restore_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESTORE]));
 PMSM_ATTR(resume_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_RESUME]));
+PMSM_ATTR(commit_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_COMMIT]));
+PMSM_ATTR(thaw_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_THAW]));
 PMSM_ATTR(settle_us, "%llu", to_us(last.phase_ns[PMSM_PHASE_SETTLE]));
 
 static struct attribute *phase_attrs[] = {
@@ -290,6 +298,8 @@ static struct attribute *phase_attrs[] = {
 	&verify_us_attr.attr,
 	&restore_us_attr.attr,
 	&resume_us_attr.attr,
+	&commit_us_attr.attr,
+	&thaw_us_attr.attr,
 	&settle_us_attr.attr,
 	NULL,
 };

@@ -66,13 +66,27 @@ struct pmsm_stats {
 	u64 extra;
 };
 
+/**
+ * struct pmsm_stamps - time stamp counter of the target, as the moved kernel sees it
+ * @came_back: It has been restored.
+ * @resumed: Its devices work.
+ * @committed: It may run.
+ * @thawed: Its processes run.
+ */
+struct pmsm_stamps {
+	u64 came_back;
+	u64 resumed;
+	u64 committed;
+	u64 thawed;
+};
+
 extern const struct attribute_group *pmsm_stats_groups[];
 
 void pmsm_activity_set(enum pmsm_activity activity);
 void pmsm_stats_failed(const char *side, int error, const char *reason,
 		       u64 done, u64 total);
 void pmsm_stats_settled(u64 ns);
-void pmsm_stats_moved(const struct pmsm_handover *handover, u64 came_back,
-		      ktime_t began);
+void pmsm_stats_moved(const struct pmsm_handover *handover,
+		      const struct pmsm_stamps *stamps, ktime_t began);
 
 #endif /* _PMSM_STATS_H */

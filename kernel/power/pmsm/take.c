@@ -4,10 +4,12 @@
  */
 
 #include <linux/err.h>
+#include <linux/etherdevice.h>
 #include <linux/mm.h>
 #include <linux/xxhash.h>
 
 #include "clock.h"
+#include "fault.h"
 #include "slept.h"
 #include "target.h"
 
@@ -41,6 +43,8 @@ static int take_begin(struct pmsm_target *target, const void *payload,
 				 "page frames up to %#llx there, %#lx here",
 				 be64_to_cpu(begin->max_pfn),
 				 target->store.max_pfn);
+	if (pmsm_fault(PMSM_STEP_BEGUN))
+		return pmsm_fail(target, -EIO, "fault injection at BEGIN");
 	target->begin = *begin;
 	target->begun = true;
 	target->started = pmsm_clock();
@@ -95,6 +99,8 @@ static int plan(struct pmsm_target *target)
 	if (!target->handover)
 		return pmsm_fail(target, -ENOSPC, "no memory for the handover");
 	clear_page(target->handover);
+	if (pmsm_fault(PMSM_STEP_PLANNED))
+		return pmsm_fail(target, -EIO, "fault injection at the map");
 	target->planned = true;
 	return 0;
 }
@@ -154,22 +160,23 @@ static int take_zero(struct pmsm_target *target, const void *payload,
 int pmsm_target_write_handover(struct pmsm_target *target)
 {
 	u64 addr = PFN_PHYS(be64_to_cpu(target->begin.handover_pfn));
-	const struct pmsm_wire_commit *commit = &target->commit;
+	const struct pmsm_wire_prepare *account = &target->account;
 	struct pmsm_handover *handover = target->handover;
 	u64 round_trip;
 
-	round_trip = pmsm_cycles_to_ns(target->decided, tsc_khz) - target->ready;
+	round_trip = pmsm_cycles_to_ns(target->prepared_at, tsc_khz) - target->verified;
 	handover->magic = PMSM_HANDOVER_MAGIC;
 	handover->session = target->session.id;
-	handover->commit = *commit;
+	ether_addr_copy(handover->source, target->session.peer);
+	handover->account = *account;
 	handover->data_pages = target->data_pages;
 	handover->zero_pages = target->zero_pages;
 	handover->conflicts = target->store.nr_conflicts;
-	handover->decided = target->decided;
+	handover->prepared = target->prepared_at;
 	handover->tsc_khz = tsc_khz;
 	handover->one_way_ns = pmsm_one_way(round_trip,
-					    be64_to_cpu(commit->held_ns));
-	handover->slept_ns = be64_to_cpu(commit->stopped_ns) +
+					    be64_to_cpu(account->held_ns));
+	handover->slept_ns = be64_to_cpu(account->stopped_ns) +
 			     handover->one_way_ns;
 	get_random_bytes(handover->seed, sizeof(handover->seed));
 	return explain_store(target, pmsm_store_write(&target->store, addr,
@@ -203,18 +210,21 @@ static int take_end(struct pmsm_target *target, const void *payload,
 		return pmsm_fail(target, -EBADMSG,
 				 "digest %016llx there, %016llx here",
 				 be64_to_cpu(end->digest), target->digest);
+	if (pmsm_fault(PMSM_STEP_ENDED))
+		return pmsm_fail(target, -EIO, "fault injection at END");
 	target->ended = true;
 	return 0;
 }
 
-static int take_commit(struct pmsm_target *target, const void *payload,
-		       unsigned int len)
+static int take_prepare(struct pmsm_target *target, const void *payload,
+			unsigned int len)
 {
-	if (!target->ended || len != sizeof(target->commit))
-		return pmsm_fail(target, -EPROTO, "COMMIT out of turn");
-	memcpy(&target->commit, payload, len);
-	target->decided = rdtsc_ordered();
-	target->committed = true;
+	if (!target->verified || target->prepared ||
+	    len != sizeof(target->account))
+		return pmsm_fail(target, -EPROTO, "PREPARE out of turn");
+	memcpy(&target->account, payload, len);
+	target->prepared_at = rdtsc_ordered();
+	target->prepared = true;
 	return 0;
 }
 
@@ -248,8 +258,8 @@ int pmsm_target_deliver(void *ctx, unsigned int type, const void *payload,
 		return take_zero(target, payload, len);
 	case PMSM_END:
 		return take_end(target, payload, len);
-	case PMSM_COMMIT:
-		return take_commit(target, payload, len);
+	case PMSM_PREPARE:
+		return take_prepare(target, payload, len);
 	default:
 		return pmsm_fail(target, -EPROTO, "unexpected message %u",
 				 type);

@@ -56,6 +56,28 @@ int pmsm_talk_wait(struct pmsm_session *s, const bool *condition)
 }
 
 /**
+ * pmsm_talk_wait_until - wait for the other side's word, but not for ever
+ * @s: The session.
+ * @condition: What its @deliver sets when the word has come.
+ * @until: pmsm_clock() when it is too late, whatever else is said by then.
+ *
+ * Return: 0, -ETIMEDOUT, or the negative errno that ended the session.
+ */
+int pmsm_talk_wait_until(struct pmsm_session *s, const bool *condition,
+			 u64 until)
+{
+	int error = 0;
+
+	while (!error && !READ_ONCE(*condition)) {
+		cpu_relax();
+		error = pmsm_talk_poll(s);
+		if (!error && pmsm_clock() > until)
+			error = -ETIMEDOUT;
+	}
+	return error;
+}
+
+/**
  * pmsm_talk_reserve - wait for room for the next message
  * @s: The session.
  * @room: Where to put how many bytes the message may have.

@@ -11,6 +11,8 @@
 
 int pmsm_talk_poll(struct pmsm_session *s);
 int pmsm_talk_wait(struct pmsm_session *s, const bool *condition);
+int pmsm_talk_wait_until(struct pmsm_session *s, const bool *condition,
+			 u64 until);
 void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room);
 int pmsm_talk_send(struct pmsm_session *s, enum pmsm_type type,
 		   const void *payload, unsigned int len);

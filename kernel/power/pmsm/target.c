@@ -10,12 +10,11 @@
 
 #include "../power.h"
 #include "clock.h"
+#include "fault.h"
 #include "machine.h"
 #include "talk.h"
 #include "target.h"
 
-/* Wait so long for the source's last word, which may have been lost */
-#define PMSM_LINGER_MS		1000
 #define PMSM_PROGRESS_MS	500
 
 /* For target_receive(), which is called without arguments */
@@ -58,29 +57,26 @@ static int receive_image(struct pmsm_target *target)
 	return error;
 }
 
-/* Point of no return on the other side; say READY only when nothing can fail */
-static int wait_for_decision(struct pmsm_target *target)
+/* Say VERIFIED only when nothing here can fail any more */
+static int wait_for_word(struct pmsm_target *target)
 {
 	int error;
 
 	/* Nothing else is on the wire any more, and every moment is downtime */
 	target->session.urgent = true;
-	target->ready = pmsm_clock();
-	error = pmsm_talk_send(&target->session, PMSM_READY, "", 0);
+	target->verified = pmsm_clock();
+	error = pmsm_talk_send(&target->session, PMSM_VERIFIED, "", 0);
 	if (!error)
-		error = pmsm_talk_wait(&target->session, &target->committed);
-	/* The source has been told that its COMMIT arrived, whatever came next */
-	return target->committed ? 0 : error;
+		error = pmsm_talk_wait(&target->session, &target->prepared);
+	return error;
 }
 
-/* Let the source know, and give it a moment to say that it does */
-static void confirm(struct pmsm_session *s)
+/* A source that misses this repeats PREPARE, until the restored kernel speaks */
+static void acknowledge(struct pmsm_session *s)
 {
-	u64 until = pmsm_clock() + PMSM_LINGER_MS * PMSM_NS_PER_MS;
-
-	pmsm_talk_send(s, PMSM_COMMITTED, "", 0);
-	while (!pmsm_session_idle(s) && pmsm_clock() < until && !pmsm_talk_poll(s))
-		;
+	s->ack_now = true;
+	pmsm_talk_poll(s);
+	pmsm_talk_flush(s);
 }
 
 static int prepare_jump(struct pmsm_target *target)
@@ -115,11 +111,13 @@ static int target_receive(void)
 	int error;
 
 	pmsm_store_grab_rest(&target->store);
-	error = receive_image(target);
+	error = pmsm_fault(PMSM_STEP_STOPPED) ?: receive_image(target);
 	if (!error)
 		error = prepare_jump(target);
 	if (!error)
-		error = wait_for_decision(target);
+		error = pmsm_fault(PMSM_STEP_VERIFIED);
+	if (!error)
+		error = wait_for_word(target);
 	if (error) {
 		forget_jump();
 		/* Devices need memory to start again */
@@ -128,7 +126,7 @@ static int target_receive(void)
 	}
 
 	pmsm_target_write_handover(target);
-	confirm(&target->session);
+	acknowledge(&target->session);
 	pr_info("the image is complete: becoming the machine that it holds\n");
 	/* No frame may arrive any more: its buffer is somebody else's now */
 	target->session.link->ops->stop(target->session.link);

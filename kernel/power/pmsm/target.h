@@ -16,14 +16,14 @@
  * @source: What the source says of itself.
  * @self: What this machine says.
  * @begin: The image as a whole.
- * @commit: The source's account of itself.
+ * @account: The source's account of itself.
  * @asked: A HELLO has come and waits for an answer.
  * @begun: @begin is there.
  * @planned: The last MAP has been seen.
  * @ended: All is here and verified.
- * @committed: The source has decided.
- * @ready: pmsm_clock() when it was told that all is here.
- * @decided: Time stamp counter when the decision came.
+ * @prepared: The source has told us to restore it.
+ * @verified: pmsm_clock() when it was told that all is here.
+ * @prepared_at: Time stamp counter when PREPARE came.
  * @digest: So far.
  * @data_pages: As END said.
  * @zero_pages: As END said.
@@ -39,14 +39,14 @@ struct pmsm_target {
 	struct pmsm_wire_hello source;
 	struct pmsm_wire_hello self;
 	struct pmsm_wire_begin begin;
-	struct pmsm_wire_commit commit;
+	struct pmsm_wire_prepare account;
 	bool asked;
 	bool begun;
 	bool planned;
 	bool ended;
-	bool committed;
-	u64 ready;
-	u64 decided;
+	bool prepared;
+	u64 verified;
+	u64 prepared_at;
 	u64 digest;
 	u64 data_pages;
 	u64 zero_pages;

@@ -15,7 +15,7 @@
 #define PMSM_ETHERTYPE		0x88B5
 
 #define PMSM_MAGIC		0x504d534d	/* "PMSM" */
-#define PMSM_VERSION		1
+#define PMSM_VERSION		2
 
 /* Longest receive window in frames: the width of a selective acknowledgment */
 #define PMSM_WINDOW_MAX		1024
@@ -30,9 +30,12 @@
  * @PMSM_DATA: source: contents of memory.
  * @PMSM_ZERO: source: these page frames hold zeroes.
  * @PMSM_END: source: that was the image, count and digest.
- * @PMSM_READY: target: it is here, whole, and I can run it.
+ * @PMSM_VERIFIED: target: it is here, whole, and I can restore it.
+ * @PMSM_PREPARE: source: restore it, wake its devices, and run nothing.
+ * @PMSM_RESUMED: restored kernel: devices work.
+ * @PMSM_READY: restored kernel: say the word, and I run.
  * @PMSM_COMMIT: source: I shall not run again, it is yours.
- * @PMSM_COMMITTED: target: it is mine.
+ * @PMSM_COMMITTED: restored kernel: it is mine.
  * @PMSM_SEQUENCED: number of the types above, which are delivered reliably
  *	and in order.  The ones below are not.
  * @PMSM_ACK: selective acknowledgment.
@@ -52,6 +55,9 @@ enum pmsm_type {
 	PMSM_DATA,
 	PMSM_ZERO,
 	PMSM_END,
+	PMSM_VERIFIED,
+	PMSM_PREPARE,
+	PMSM_RESUMED,
 	PMSM_READY,
 	PMSM_COMMIT,
 	PMSM_COMMITTED,
@@ -77,7 +83,8 @@ enum pmsm_type {
  * @magic: %PMSM_MAGIC.
  * @len: Bytes of payload after this header.
  * @window: How many frames beyond @ack the sender is ready to hold.
- * @session: Random number that the source chose for this migration.
+ * @session: Random odd number that the source chose for this migration; plus
+ *	one from RESUMED on.
  * @seq: Place of this frame among the sequenced ones of its sender, from 0.
  *	Of an unsequenced frame: 0.
  * @ack: Next @seq that the sender of this frame expects.
@@ -207,13 +214,15 @@ struct pmsm_wire_end {
  * @PMSM_PHASE_SCAN: find the page frames of the image, wait for the target.
  * @PMSM_PHASE_STREAM: send them.
  * @PMSM_PHASE_VERIFY: the target checks and gets ready.
- * @PMSM_PHASE_RESTORE: decide, copy what lies elsewhere, jump.
- * @PMSM_PHASE_RESUME: start devices, CPUs and processes.
+ * @PMSM_PHASE_RESTORE: say so, copy what lies elsewhere, jump.
+ * @PMSM_PHASE_RESUME: start devices and CPUs.
+ * @PMSM_PHASE_COMMIT: find the source again, and decide.
+ * @PMSM_PHASE_THAW: start processes.
  * @PMSM_PHASE_SETTLE: processes run, and catch up.
  * @PMSM_PHASES: end of the list.
  *
  * Processes stand still from the middle of @PMSM_PHASE_FREEZE to the end of
- * @PMSM_PHASE_RESUME.
+ * @PMSM_PHASE_THAW.
  */
 enum pmsm_phase {
 	PMSM_PHASE_SYNC,
@@ -225,20 +234,22 @@ enum pmsm_phase {
 	PMSM_PHASE_VERIFY,
 	PMSM_PHASE_RESTORE,
 	PMSM_PHASE_RESUME,
+	PMSM_PHASE_COMMIT,
+	PMSM_PHASE_THAW,
 	PMSM_PHASE_SETTLE,
 	PMSM_PHASES,
 };
 
 /**
- * struct pmsm_wire_commit - the source's account of itself (COMMIT)
+ * struct pmsm_wire_prepare - the source's account of itself (PREPARE)
  * @phase_ns: Duration of the phases up to %PMSM_PHASE_VERIFY.
  * @stopped_ns: For how long the source's clock had been stopped when it sent this.
- * @held_ns: Time since READY had come, at that moment.
+ * @held_ns: Time since VERIFIED had come, at that moment.
  * @data_bytes: Memory contents sent, retransmissions not counted.
  * @retransmits: Frames sent again.
  * @extra_pages: Memory that the source took for the move, rings apart.
  */
-struct pmsm_wire_commit {
+struct pmsm_wire_prepare {
 	__be64 phase_ns[PMSM_PHASE_VERIFY + 1];
 	__be64 stopped_ns;
 	__be64 held_ns;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The restored kernel on the target: devices work, processes are frozen, the
+ * gate is closed.  It asks the source for the word to go.
+ *
+ * What the session and the driver remember is the source's, and garbage.  So the
+ * device is started from reset, and the second half of the conversation begins.
+ * From here there is no way back for this machine: it becomes the one that was
+ * moved, or goes off.
+ */
+
+#include <linux/delay.h>
+#include <linux/etherdevice.h>
+#include <linux/kernel.h>
+#include <linux/reboot.h>
+
+#include "arrive.h"
+#include "clock.h"
+#include "fault.h"
+#include "machine.h"
+#include "talk.h"
+
+#define PMSM_POLL_US		50
+#define PMSM_RESET_REPEAT	3
+
+static int arrival_deliver(void *ctx, unsigned int type, const void *payload,
+			   unsigned int len, u32 crc)
+{
+	struct pmsm_arrival *arrival = ctx;
+
+	if (type != PMSM_COMMIT || !arrival->ready || arrival->committed)
+		return -EPROTO;
+	arrival->committed = true;
+	return 0;
+}
+
+static int poll(struct pmsm_arrival *arrival)
+{
+	usleep_range(PMSM_POLL_US, 2 * PMSM_POLL_US);
+	return pmsm_talk_poll(&arrival->session);
+}
+
+static void __noreturn power_off(const char *reason)
+{
+	pr_emerg("not moved: %s; this machine goes off\n", reason);
+	machine_shutdown();
+	pmsm_machine_off();
+}
+
+/* The source lives: tell it so, and be gone */
+static void __noreturn give_up(struct pmsm_arrival *arrival, int error,
+			       const char *reason)
+{
+	struct pmsm_session *s = &arrival->session;
+	struct pmsm_link *link = s->link;
+	int i;
+
+	for (i = 0; i < PMSM_RESET_REPEAT; i++)
+		pmsm_session_send_reason(s, PMSM_RESET, error, reason);
+	pmsm_talk_flush(s);
+	link->ops->stop(link);
+	power_off(reason);
+}
+
+static void open_session(struct pmsm_arrival *arrival, struct pmsm_link *link,
+			 const struct pmsm_handover *handover, u8 *hold,
+			 unsigned int timeout_ms)
+{
+	struct pmsm_session *s = &arrival->session;
+
+	pmsm_session_init(s, link, handover->session + 1, PMSM_WINDOW_SMALL,
+			  hold);
+	ether_addr_copy(s->peer, handover->source);
+	s->deliver = arrival_deliver;
+	s->ctx = arrival;
+	s->urgent = true;
+	s->timeout = timeout_ms * PMSM_NS_PER_MS;
+	s->heard = pmsm_clock();
+	arrival->ready = false;
+	arrival->committed = false;
+}
+
+/* Only a source that can be reached may be asked: it might decide */
+static int find_source(struct pmsm_arrival *arrival)
+{
+	struct pmsm_session *s = &arrival->session;
+	u64 until = pmsm_clock() + s->timeout;
+	int error = pmsm_fault(PMSM_STEP_RESUMED) ?:
+		    pmsm_talk_send(s, PMSM_RESUMED, "", 0);
+
+	while (!error && !pmsm_session_idle(s)) {
+		error = poll(arrival);
+		/* Others may be talking */
+		if (!error && pmsm_clock() > until)
+			error = -ETIMEDOUT;
+	}
+	return error;
+}
+
+/*
+ * The source may have decided from the moment it hears of this, so only its
+ * word counts from now on, and no silence is too long.
+ */
+static void ask(struct pmsm_arrival *arrival)
+{
+	struct pmsm_session *s = &arrival->session;
+	u64 patience = pmsm_clock() + s->timeout;
+	u32 before = s->tx_next;
+
+	arrival->ready = true;
+	while (s->tx_next == before && !s->called_off) {
+		pmsm_session_persist(s);
+		pmsm_talk_send(s, PMSM_READY, "", 0);
+	}
+	while (!arrival->committed && !s->called_off) {
+		poll(arrival);
+		s->error = 0;
+		if (pmsm_clock() > patience) {
+			patience = U64_MAX;
+			pr_emerg("ready to run, but the source does not say so: halted, and asking on. If this machine runs there, power this one off\n");
+		}
+	}
+}
+
+/**
+ * pmsm_arrive - ask the source whether this machine may run
+ * @arrival: Memory for it, with anything in it.
+ * @link: The link as the source left it.
+ * @handover: What the target's own kernel has left.
+ * @hold: pmsm_session_hold_size() bytes.
+ * @timeout_ms: How long the source may be silent at first.
+ * @failure: Words for what does not work on this machine, or "".
+ *
+ * May sleep.  Returns if it may, with COMMITTED sent once, and turns the machine
+ * off if not.
+ */
+void pmsm_arrive(struct pmsm_arrival *arrival, struct pmsm_link *link,
+		 const struct pmsm_handover *handover, u8 *hold,
+		 unsigned int timeout_ms, const char *failure)
+{
+	int error = pmsm_fault(PMSM_STEP_RESTART) ?: link->ops->restart(link);
+
+	/* It cannot say anything */
+	if (error)
+		power_off("the transfer NIC does not start");
+	open_session(arrival, link, handover, hold, timeout_ms);
+	if (failure[0])
+		give_up(arrival, -EIO, failure);
+	error = find_source(arrival);
+	if (error)
+		give_up(arrival, error, arrival->session.called_off ?
+			"the source has called it off" :
+			"the source does not answer");
+	ask(arrival);
+	if (!arrival->committed)
+		give_up(arrival, -ECONNABORTED, "the source has called it off");
+	pmsm_talk_send(&arrival->session, PMSM_COMMITTED, "", 0);
+}

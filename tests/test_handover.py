@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The target comes up, and only then the source gives its word.
+
+Whatever goes wrong before that, the source runs on with its clients'
+connections, and the target is gone.
+"""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "lib"))
+
+import frames
+from ktap import check, check_in, main, say
+from pmsmvm import NIC, move, try_move
+from wire import COMMIT, COMMITTED, READY, RESUMED
+
+BOTH = {"address": "10.0.0.2/24", "mac": "52:54:00:00:01:77"}
+NOT_MOVED = "not moved, this machine goes on"
+DOUBT = "halted, and asking on"
+WAITS = "ready to run, but the source does not say so"
+
+
+class Setting:
+    """A server that is to move, and a client with two connections to it."""
+
+    def __init__(self, lab, target="", source="", **settings):
+        self.lan = lab.hub(log=True)
+        self.wire = lab.bad_wire(log=True)
+        both = dict(BOTH, transfer=self.wire.path)
+        # Connected to the network in this order: b is port 0, a is port 1
+        self.a, self.b = lab.pair(source=dict(both, append=source),
+                                  target=dict(both, append=target), timeout=2,
+                                  **settings)
+        self.a.must("echo 6 > /sys/power/pmsm/resume_timeout")
+        self.client = lab.vm("c", transfer=None,
+                             address="10.0.0.3/24").wait_boot()
+        self.server = self.a.program("tcpserver run 7777 --conns 2")
+        self.clients = [
+            self.client.program("tcpclient run 10.0.0.2 7777 " + how)
+            for how in ("", "--stream")]
+
+    def setting(self, name, value):
+        self.a.must("echo %s > /sys/module/pmsm/parameters/%s" % (value, name))
+
+    def start(self):
+        self.a.send("echo pmsm > /sys/power/state; echo done")
+
+    def frames(self, port):
+        """What a machine has sent into the network."""
+        return [f for f in frames.read(self.lan) if f.port == port]
+
+    def stays(self, why, timeout=30):
+        """The move fails, and the clients see no more than a pause."""
+        check_in(why, try_move(self.a, timeout), "the error")
+        self.runs(self.a)
+        self.quiet()
+
+    def quiet(self):
+        """The target has not been seen."""
+        sent = self.frames(0)
+        check(not sent, "the target has sent %d frames: %s"
+              % (len(sent), [f.bytes[:48].hex() for f in sent[:3]]))
+
+    def runs(self, vm):
+        """All that ran before runs there."""
+        self.client.must("sleep 2")
+        for machine, status in [(self.client, c) for c in self.clients] + [
+                (vm, self.server)]:
+            verdict = machine.verdict(status)
+            say(verdict)
+            check(verdict.startswith("ok"), verdict)
+
+
+def test_device_fails(lab):
+    """A device that does not come up on the target."""
+    it = Setting(lab)
+    it.setting("test_restore", "fail")
+    it.stays("Input/output error")
+    check_in("pmsm-test pmsm-test: error -5",
+             it.a.must("cat /sys/power/pmsm/last_reason"))
+    it.b.wait_exit(10)
+    check_in("this machine goes off", it.b.console(), "the target's console")
+
+
+def test_target_panics(lab):
+    it = Setting(lab, source="panic=1")
+    it.b.may_say("Kernel panic", "Call Trace")
+    it.setting("test_restore", "panic")
+    it.stays("Connection timed out")
+    check_in("did not come up with it in 6 s", it.a.console(),
+             "the source's console")
+    it.b.wait_exit(10)
+
+
+def test_link_cut(lab):
+    """The target comes up, and nobody is there."""
+    it = Setting(lab)
+    it.wire.tell("drop %d" % RESUMED)
+    it.stays("Connection timed out")
+    it.b.wait_exit(10)
+    check_in("the source does not answer; this machine goes off",
+             it.b.console(), "the target's console")
+    check(not [f for f in frames.read(it.wire) if f.pmsm_type == READY],
+          "READY without an answer to RESUMED")
+
+
+def test_ready_lost(lab):
+    """The source gives up.  The target waits, until it hears of that."""
+    it = Setting(lab)
+    it.a.must("echo 5 > /sys/power/pmsm/timeout")
+    it.wire.tell("drop %d" % READY)
+    it.start()
+    it.b.wait_console(WAITS, 60)
+    # So that it does not hear that the source gives up
+    it.wire.tell("cut")
+    it.a.wait_console(NOT_MOVED, 20)
+    it.a.adopt()
+    time.sleep(1)
+    check(it.b.alive(), "it has decided by itself")
+    it.wire.tell("mend")
+    it.b.wait_exit(10)
+    check_in("the source has called it off", it.b.console(), "the console")
+    it.quiet()
+    it.runs(it.a)
+
+
+def test_next_attempt(lab):
+    """A target that was left behind does not keep the source from moving."""
+    it = Setting(lab)
+    it.a.must("echo 5 > /sys/power/pmsm/timeout")
+    it.wire.tell("drop %d" % READY)
+    it.start()
+    it.b.wait_console(WAITS, 60)
+    it.wire.tell("cut")
+    it.a.wait_console(NOT_MOVED, 20)
+    it.a.adopt()
+    # The transfer NIC is taken out of the hands of what answers
+    it.a.must("echo 0000:00:04.0 > "
+              "/sys/bus/pci/drivers/pmsm_virtio_net/unbind; "
+              "echo 0000:00:04.0 > /sys/bus/pci/drivers/pmsm_virtio_net/bind")
+    it.wire.tell("mend")
+    time.sleep(1)
+    check(it.b.alive(), "somebody has answered")
+    target = lab.vm("d", append="pmsm.listen=" + NIC, transfer=it.wire.path,
+                    **BOTH).wait_listening()
+    move(it.a, target)
+    it.b.wait_exit(10)
+    it.quiet()
+    it.runs(target)
+
+
+def test_commit_lost(lab):
+    """Nobody runs while nobody can know, and one does once the link works."""
+    it = Setting(lab)
+    it.wire.tell("drop %d" % COMMIT)
+    it.start()
+    it.a.wait_console(DOUBT, 60)
+    it.b.wait_console(WAITS, 10)
+    sent = len(it.frames(1))
+    time.sleep(1)
+    check(NOT_MOVED not in it.a.console(), "it does not know, and runs")
+    check(len(it.frames(1)) == sent, "the source has sent frames")
+    it.quiet()
+    it.wire.tell("mend")
+    it.a.wait_exit(10)
+    it.b.adopt()
+    it.runs(it.b)
+
+
+def test_committed_lost(lab):
+    """The target runs, and the source does not."""
+    it = Setting(lab)
+    it.wire.tell("drop %d" % COMMITTED)
+    it.start()
+    it.a.wait_console(DOUBT, 60)
+    it.b.adopt()
+    it.runs(it.b)
+    check(it.a.alive() and NOT_MOVED not in it.a.console(), "both run")
+    # The target's word was lost for good: it says it for a second only
+    it.wire.tell("mend")
+    time.sleep(1)
+    check(it.a.alive() and NOT_MOVED not in it.a.console(), "both run")
+
+
+def in_doubt(lab, policy):
+    it = Setting(lab)
+    check_in("halt", it.a.must("cat /sys/power/pmsm/in_doubt"))
+    it.a.must("echo %s > /sys/power/pmsm/in_doubt" % policy)
+    it.wire.tell("drop %d" % COMMITTED)
+    it.start()
+    return it
+
+
+def test_doubt_off(lab):
+    it = in_doubt(lab, "off")
+    it.a.wait_exit(60)
+    check_in("powering off (in_doubt=off)", it.a.console(), "the console")
+    it.b.adopt()
+    it.runs(it.b)
+
+
+def test_doubt_run(lab):
+    """The operator says that the target is dead, and sees to it."""
+    it = Setting(lab)
+    it.a.must("echo run > /sys/power/pmsm/in_doubt")
+    it.wire.tell("drop %d" % COMMIT)
+    it.start()
+    it.b.wait_console(WAITS, 60)
+    it.b.kill()
+    it.a.wait_console(NOT_MOVED, 30)
+    check_in("make sure that the target does not", it.a.console())
+    it.a.adopt()
+    it.runs(it.a)
+
+
+def test_gate(lab):
+    """While it waits, the target is not there: neither network nor disk."""
+    disk = lab.disk("disk", 64)
+    it = Setting(lab, disks=[disk])
+    it.a.must("mount /dev/vda /mnt; echo 10 > /proc/sys/vm/dirty_writeback_centisecs; "
+              "echo 10 > /proc/sys/vm/dirty_expire_centisecs")
+    files = it.a.program("files run /mnt")
+    it.wire.tell("drop %d" % COMMIT)
+    it.start()
+    it.b.wait_console(WAITS, 60)
+    with open(disk, "rb") as image:
+        before = image.read()
+    time.sleep(3)
+    with open(disk, "rb") as image:
+        check(image.read() == before, "the target has written to the disk")
+    it.quiet()
+    it.wire.tell("mend")
+    it.b.adopt()
+    it.runs(it.b)
+    verdict = it.b.verdict(files)
+    check(verdict.startswith("ok"), verdict)
+    check(it.frames(0), "the target keeps quiet")
+
+
+main(sys.modules[__name__])
