@@ -3,7 +3,7 @@
 
 export J V KSRC BUILD_TAG
 
-.PHONY: help deps kernel root demo demo-db check bench lint series clean
+.PHONY: help deps kernel root demo demo-db check model bench lint series clean
 
 help:
 	@echo 'PMSM: physical machine state migration for Linux 6.12'
@@ -12,6 +12,7 @@ help:
 	@echo '  make demo-db    the same with a MariaDB server and clients on a third host'
 	@echo '  make check      run every test    (T="move failure:cut" chooses some)'
 	@echo
+	@echo '  make model      check the model of the hand-over, and print figures as NAME VALUE'
 	@echo '  make bench      measure, and print figures as NAME VALUE (N=5 runs, PART=machine|database)'
 	@echo '  make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo '  make kernel     build the test kernel and print its path'
@@ -40,6 +41,9 @@ demo-db: deps
 
 check: deps
 	@scripts/run-tests $(T)
+
+model: deps
+	@scripts/model
 
 bench: deps
 	@scripts/bench $(or $(N),5) $(PART)
