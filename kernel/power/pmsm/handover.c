@@ -9,6 +9,8 @@
 
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/time64.h>
 
 #include "clock.h"
 #include "fault.h"
@@ -51,6 +53,19 @@ static void say_done(struct pmsm_session *s)
 		pmsm_talk_poll(s);
 		now = pmsm_clock();
 	}
+}
+
+static void print_sent(const struct pmsm_source *source)
+{
+	const struct pmsm_stream *stream = &source->stream;
+	u64 ns = source->phase_ns[PMSM_PHASE_STREAM];
+	u64 bytes = be64_to_cpu(source->account.data_bytes);
+
+	pr_info("sent %llu pages, %llu of them zero, %llu MiB in %llu ms (%llu MiB/s), %llu frames again\n",
+		stream->data_pages + stream->zero_pages, stream->zero_pages,
+		bytes >> 20, div_u64(ns, NSEC_PER_MSEC),
+		mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, ns | 1) >> 20,
+		source->session.stats.retransmits);
 }
 
 static void __noreturn power_off(struct pmsm_session *s)
@@ -156,6 +171,7 @@ int pmsm_hand_over(struct pmsm_source *source,
 		return error;
 
 	say_done(s);
+	print_sent(source);
 	pr_info("this machine runs on the target now; powering off\n");
 	power_off(s);
 }

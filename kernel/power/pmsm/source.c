@@ -131,19 +131,6 @@ static int send_image(void)
 	return error;
 }
 
-static void print_sent(void)
-{
-	const struct pmsm_stream *stream = &source->stream;
-	u64 ns = source->phase_ns[PMSM_PHASE_STREAM];
-	u64 bytes = data_bytes();
-
-	pr_info("sent %llu pages, %llu of them zero, %llu MiB in %llu ms (%llu MiB/s), %llu frames again\n",
-		stream->data_pages + stream->zero_pages, stream->zero_pages,
-		bytes >> 20, div_u64(ns, NSEC_PER_MSEC),
-		mul_u64_u64_div_u64(bytes, NSEC_PER_SEC, ns | 1) >> 20,
-		source->session.stats.retransmits);
-}
-
 /*
  * Takes the place of swsusp_save(): interrupts off, one CPU, all devices but
  * the link stopped, and the processor's state saved.
@@ -159,7 +146,6 @@ static int source_save(void)
 	error = send_image();
 	if (error)
 		return error;
-	print_sent();
 	fill_account();
 	return pmsm_hand_over(source, &settings);
 }

@@ -6,6 +6,7 @@
  * too.
  */
 
+#include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/device.h>
 #include <linux/kernel.h>
@@ -15,7 +16,7 @@
 #include "wake.h"
 
 static char what[80];
-static int nr_failed;
+static atomic_t nr_failed;
 static unsigned int nr_cpus;
 static bool watching;
 
@@ -23,7 +24,8 @@ static void callback_end(void *data, struct device *dev, int error)
 {
 	if (!error)
 		return;
-	if (!nr_failed++)
+	/* Devices resume side by side; the first is enough */
+	if (atomic_inc_return(&nr_failed) == 1)
 		scnprintf(what, sizeof(what), "%s %s: error %d",
 			  dev_driver_string(dev), dev_name(dev), error);
 }
@@ -39,7 +41,7 @@ int pmsm_wake_watch(void)
 {
 	int error = register_trace_device_pm_callback_end(callback_end, NULL);
 
-	nr_failed = 0;
+	atomic_set(&nr_failed, 0);
 	nr_cpus = num_online_cpus();
 	watching = !error;
 	return error;
@@ -53,7 +55,7 @@ int pmsm_wake_watch(void)
  */
 void pmsm_wake_reset(void)
 {
-	nr_failed = 0;
+	atomic_set(&nr_failed, 0);
 }
 
 /**
@@ -65,10 +67,12 @@ void pmsm_wake_reset(void)
  */
 void pmsm_wake_failure(char *text, unsigned int size)
 {
+	int failed = atomic_read(&nr_failed);
+
 	text[0] = '\0';
-	if (nr_failed)
+	if (failed)
 		scnprintf(text, size, "%d device%s failed to resume: %s",
-			  nr_failed, nr_failed == 1 ? "" : "s", what);
+			  failed, failed == 1 ? "" : "s", what);
 	else if (num_online_cpus() < nr_cpus)
 		scnprintf(text, size, "only %u of %u CPUs came up",
 			  num_online_cpus(), nr_cpus);
