@@ -47,6 +47,7 @@ bool pmsm_blast_hear(const struct pmsm_frame *frame, unsigned int len)
 	u64 session;
 
 	if (len < sizeof(*frame) || frame->type != PMSM_BLAST ||
+	    frame->ethertype != cpu_to_be16(PMSM_ETHERTYPE) ||
 	    frame->magic != cpu_to_be32(PMSM_MAGIC))
 		return false;
 

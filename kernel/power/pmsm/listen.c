@@ -9,6 +9,7 @@
 #include <linux/etherdevice.h>
 #include <linux/memblock.h>
 #include <linux/mm.h>
+#include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -166,8 +167,12 @@ static void answer(struct pmsm_link *link, const struct pmsm_frame *frame,
 static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
 		      const struct pmsm_settings *settings)
 {
-	bool old = be64_to_cpu(frame->session) == given_up;
+	u64 session = be64_to_cpu(frame->session);
+	bool old = session == given_up;
 
+	/* Nobody's */
+	if (!session)
+		return;
 	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_PREPARE))
 		answer(link, frame, PMSM_RESET, -ECONNABORTED,
 		       "the target has given up");
@@ -178,22 +183,44 @@ static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
 		pmsm_blast_answer(link, frame);
 }
 
+/* Whoever answers to more than that can be made to answer to anybody */
+static bool is_for_us(const struct pmsm_link *link,
+		      const struct pmsm_frame *frame, unsigned int len)
+{
+	return len >= ETH_HLEN && is_valid_ether_addr(frame->src) &&
+	       (ether_addr_equal(frame->dst, link->addr) ||
+		is_broadcast_ether_addr(frame->dst));
+}
+
+/*
+ * Two listeners of different versions must not go on like this for ever: what
+ * kind of frame it is has no known place.
+ */
+static void answer_version(struct pmsm_link *link,
+			   const struct pmsm_frame *frame)
+{
+	static DEFINE_RATELIMIT_STATE(limit, HZ, 10);
+	char text[80];
+
+	ratelimit_set_flags(&limit, RATELIMIT_MSG_ON_RELEASE);
+	if (!__ratelimit(&limit))
+		return;
+	snprintf(text, sizeof(text), "protocol version %u there, %u here",
+		 frame->version, PMSM_VERSION);
+	pr_err("refused %pM: %s\n", frame->src, text);
+	answer(link, frame, PMSM_REFUSE, -EPROTONOSUPPORT, text);
+}
+
 static void hear(struct pmsm_link *link, const struct pmsm_frame *frame,
 		 unsigned int len, const struct pmsm_settings *settings)
 {
-	char text[80];
-
 	/* Before anything that costs time */
-	if (pmsm_blast_hear(frame, len))
+	if (!is_for_us(link, frame, len) || pmsm_blast_hear(frame, len))
 		return;
 
 	switch (pmsm_frame_check(frame, len)) {
 	case PMSM_FRAME_VERSION:
-		snprintf(text, sizeof(text),
-			 "protocol version %u there, %u here", frame->version,
-			 PMSM_VERSION);
-		pr_err_ratelimited("refused %pM: %s\n", frame->src, text);
-		answer(link, frame, PMSM_REFUSE, -EPROTONOSUPPORT, text);
+		answer_version(link, frame);
 		break;
 	case PMSM_FRAME_GOOD:
 		hear_good(link, frame, settings);
