@@ -6,6 +6,7 @@
  * (ICPADS 2011).  Documentation/admin-guide/pm/pmsm.rst says how to use it.
  */
 
+#include <linux/capability.h>
 #include <linux/console.h>
 #include <linux/err.h>
 #include <linux/etherdevice.h>
@@ -118,6 +119,15 @@ static int unable(const char *side, int error, const char *why)
 	return error;
 }
 
+/*
+ * As for hibernation.  Whoever can open a file need not be who may do this: it
+ * moves all memory of the machine over a wire.
+ */
+static bool may(void)
+{
+	return capable(CAP_SYS_ADMIN);
+}
+
 static int check_able(const char *side)
 {
 	if (!hibernation_available())
@@ -162,7 +172,7 @@ static int with_console(int (*what)(const struct pmsm_settings *settings),
 int pmsm_migrate(void)
 {
 	struct pmsm_settings s;
-	int error = check_able("source");
+	int error = may() ? check_able("source") : -EPERM;
 
 	if (error)
 		return error;
@@ -193,9 +203,9 @@ static int start_listening(const char *text)
 static ssize_t listen_store(struct kobject *kobj, struct kobj_attribute *attr,
 			    const char *buf, size_t count)
 {
-	int error = start_listening(buf);
+	int error = may() ? start_listening(buf) : -EPERM;
 
-	return error ? error : count;
+	return error ?: count;
 }
 
 static struct kobj_attribute listen_attr = __ATTR_WO(listen);
@@ -211,6 +221,8 @@ static ssize_t nic_store(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	char name[sizeof(settings.nic)];
 
+	if (!may())
+		return -EPERM;
 	if (strscpy(name, buf) < 0)
 		return -EINVAL;
 	mutex_lock(&settings_mutex);
@@ -241,6 +253,8 @@ static ssize_t target_store(struct kobject *kobj, struct kobj_attribute *attr,
 	char text[24];
 	u8 peer[ETH_ALEN];
 
+	if (!may())
+		return -EPERM;
 	if (strscpy(text, buf) < 0 || !mac_pton(strim(text), peer) ||
 	    is_zero_ether_addr(peer)) {
 		pr_err("target: \"%.24s\" is not an Ethernet address\n", buf);
@@ -265,6 +279,8 @@ static int store_timeout(const char *what, const char *buf, unsigned int *to)
 	char text[16];
 	unsigned int ms;
 
+	if (!may())
+		return -EPERM;
 	if (strscpy(text, buf) < 0 || parse_timeout(what, strim(text), &ms))
 		return -EINVAL;
 	mutex_lock(&settings_mutex);
@@ -312,8 +328,11 @@ static ssize_t in_doubt_show(struct kobject *kobj, struct kobj_attribute *attr,
 static ssize_t in_doubt_store(struct kobject *kobj, struct kobj_attribute *attr,
 			      const char *buf, size_t count)
 {
-	int policy = sysfs_match_string(in_doubt_names, buf);
+	int policy;
 
+	if (!may())
+		return -EPERM;
+	policy = sysfs_match_string(in_doubt_names, buf);
 	if (policy < 0) {
 		pr_err("in_doubt: \"%.16s\" is none of halt, off, run\n", buf);
 		return policy;
@@ -333,6 +352,8 @@ static ssize_t blast_store(struct kobject *kobj, struct kobj_attribute *attr,
 	unsigned int mib;
 	int error;
 
+	if (!may())
+		return -EPERM;
 	if (kstrtouint(buf, 10, &mib) || !mib)
 		return -EINVAL;
 	get_settings(&s);
