@@ -33,9 +33,7 @@ def failing(lab, words, log, target_log, target=None, source=None, **settings):
     a, b = lab.pair(target=target, source=source, **settings)
     filled = a.program("memfill run --mib 20")
     check_in(words, try_move(a), "the error")
-    if target_log:
-        b.wait_console(target_log, 20)
-        b.wait_console("listening again", 20)
+    b.wait_console(target_log, 20)
     survives(a, filled, log)
 
 
@@ -51,7 +49,7 @@ def test_other_kernel(lab):
     other = lab.build_kernel("other")
     if not other:
         raise Skip("needs a second kernel")
-    failing(lab, "Exec format error", "target says: kernel release",
+    failing(lab, "Exec format error", "kernel release",
             "refused .*kernel release", target={"kernel": other})
 
 
@@ -60,13 +58,13 @@ def test_other_build(lab):
     rebuilt = lab.build_kernel("rebuilt", tag="2")
     if not rebuilt:
         raise Skip("needs a second kernel")
-    failing(lab, "Exec format error", "target says: kernel build",
+    failing(lab, "Exec format error", "kernel build",
             "refused .*kernel build", target={"kernel": rebuilt})
 
 
 def test_little_memory(lab):
-    failing(lab, "No space left", "target says: memory",
-            "refused .*is not all memory here", target={"memory": 192})
+    failing(lab, "No space left", "is not memory on the target",
+            "refused .*is not memory on the target", target={"memory": 192})
 
 
 def test_full_target(lab):
@@ -86,13 +84,13 @@ def test_full_target(lab):
 
 
 def test_few_features(lab):
-    failing(lab, "Operation not supported", "CPU here lacks",
-            "refused .*CPU here lacks .*aes", target={"cpu": "max,-aes"})
+    failing(lab, "Operation not supported", "CPU lacks",
+            "refused .*CPU lacks .*aes", target={"cpu": "max,-aes"})
 
 
 def test_few_cpus(lab):
-    failing(lab, "Operation not supported", "2 CPUs there, 1 here",
-            "refused .*2 CPUs there", source={"cpus": 2})
+    failing(lab, "Operation not supported", "2 CPUs on the source, 1 on the",
+            "refused .*2 CPUs on the source", source={"cpus": 2})
 
 
 def test_pm_test(lab):

@@ -12,8 +12,9 @@ HEADER = struct.Struct(">6s6sHBBIHHQIIII")
 MAGIC = 0x504d534d
 ETHERTYPE = 0x88b5
 VERSION = 2
-HELLO, ACCEPT, VERIFIED, PREPARE, RESUMED = 0, 1, 7, 8, 9
-READY, COMMIT, COMMITTED, REFUSE, RESET = 10, 11, 12, 14, 15
+HELLO, ACCEPT, BEGIN, VERIFIED, PREPARE, RESUMED = 0, 1, 2, 7, 8, 9
+READY, COMMIT, COMMITTED, DEVICES, VERDICT = 10, 11, 12, 13, 14
+REFUSE, RESET = 16, 17
 BROADCAST = b"\xff" * 6
 MAC = b"\x52\x54\0\0\x03\x01"
 
@@ -28,9 +29,10 @@ def crc32c(data):
 
 
 def frame(kind, payload=b"", dst=BROADCAST, session=7, seq=0, ack=0,
-          version=VERSION, window=8):
+          version=VERSION, window=8, src=MAC, ethertype=ETHERTYPE,
+          magic=MAGIC):
     def header(crc):
-        return HEADER.pack(dst, MAC, ETHERTYPE, version, kind, MAGIC,
+        return HEADER.pack(dst, src, ethertype, version, kind, magic,
                            len(payload), window, session, seq, ack, crc, 0)
     bare = header(0)
     return header(crc32c(bare[12:40] + bare[44:] + payload)) + payload

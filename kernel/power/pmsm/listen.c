@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "fault.h"
+#include "preflight.h"
 #include "room.h"
 #include "stats.h"
 #include "talk.h"
@@ -34,6 +35,9 @@ static u8 *hold;
 /* The last session that was given up */
 static u64 given_up;
 
+/* The last session that was a dry run */
+static u64 asked_last;
+
 static u32 rx_window(const struct pmsm_link *link)
 {
 	return rounddown_pow_of_two(min(link->rx_slots, PMSM_WINDOW_MAX));
@@ -49,10 +53,23 @@ static void init_session(struct pmsm_link *link, u64 id, const u8 *peer)
 	target->session.timeout = PMSM_FREEZE_MS * PMSM_NS_PER_MS;
 }
 
-static void refuse(int error, const char *reason)
+/* Anybody can ask as often as he likes, but not fill the log */
+static DEFINE_RATELIMIT_STATE(asked_limit, 5 * HZ, 4);
+
+static void log_refused(void)
 {
-	pmsm_session_send_reason(&target->session, PMSM_REFUSE, error, reason);
-	pr_err("refused %pM: %s\n", target->session.peer, reason);
+	char prefix[40];
+
+	scnprintf(prefix, sizeof(prefix), "refused %pM", target->session.peer);
+	if (__ratelimit(&asked_limit))
+		pmsm_reasons_print(&target->reasons, prefix);
+}
+
+static void refuse(int error)
+{
+	pmsm_session_send_reason(&target->session, PMSM_REFUSE, error,
+				 target->reasons.text);
+	log_refused();
 }
 
 static int accept(void)
@@ -64,11 +81,8 @@ static int accept(void)
 	error = pmsm_fault(PMSM_STEP_ACCEPT);
 	if (error)
 		return pmsm_fail(target, error, "fault injection");
-	error = pmsm_compat_describe(&target->self, s->link->frame_size,
-				     target->reason, sizeof(target->reason));
-	if (!error)
-		error = pmsm_compat_check(source, &target->self, target->reason,
-					  sizeof(target->reason));
+	error = pmsm_compat_answer(source, &target->self, s->link->frame_size,
+				   &target->reasons);
 	if (error)
 		return error;
 
@@ -77,8 +91,11 @@ static int accept(void)
 	error = pmsm_store_init(&target->store, max_pfn);
 	if (!error)
 		error = pmsm_store_grab(&target->store, PMSM_RESERVE_PAGES);
-	if (error)
-		return pmsm_fail(target, error, "no memory for the store");
+	if (error) {
+		pmsm_reasons_add(&target->reasons, error,
+				 "the target has no memory to spare");
+		return error;
+	}
 	/* The reserve is taken as well, once devices have stopped */
 	target->self.pages = cpu_to_be64(target->store.nr_own +
 					 PMSM_RESERVE_PAGES);
@@ -93,6 +110,8 @@ static void call_off(int error)
 {
 	int i;
 
+	/* A REFUSE may have lines, but comes from targets only */
+	strreplace(target->session.reason, '\n', '?');
 	if (target->session.reason[0])
 		pr_err("source calls it off: %s\n", target->session.reason);
 	else if (target->reason[0])
@@ -136,16 +155,35 @@ static void remember_failure(int error)
 			  store->nr_image);
 }
 
+static void answer_dry_run(struct pmsm_link *link)
+{
+	asked_last = target->session.id;
+	pr_info_ratelimited("%s: %pM asks whether it could move here\n",
+			    link->name, target->session.peer);
+	pmsm_preflight_answer(target);
+	log_refused();
+}
+
 static void take_in(struct pmsm_link *link)
 {
 	int error;
 
-	pr_info("%s: %pM asks to move here\n", link->name,
-		target->session.peer);
+	if (be32_to_cpu(target->source.flags) & PMSM_HELLO_DRY_RUN) {
+		answer_dry_run(link);
+		return;
+	}
+	pr_info_ratelimited("%s: %pM asks to move here\n", link->name,
+			    target->session.peer);
 	pmsm_activity_set(PMSM_RECEIVING);
 	error = accept();
 	if (error) {
-		refuse(error, target->reason);
+		if (!target->reasons.error)
+			pmsm_reasons_add(&target->reasons, error,
+					 "the target cannot answer (error %d)",
+					 error);
+		pmsm_reasons_first(&target->reasons, target->reason,
+				   sizeof(target->reason));
+		refuse(error);
 	} else {
 		error = pmsm_target_restore(target);
 		call_off(error);
@@ -153,7 +191,8 @@ static void take_in(struct pmsm_link *link)
 	remember_failure(error);
 	pmsm_store_free(&target->store);
 	pmsm_activity_set(PMSM_LISTENING);
-	pr_info("%s: listening again\n", link->name);
+	if (!target->reasons.error)
+		pr_info("%s: listening again\n", link->name);
 }
 
 /* Stateless answers, in the name of no session */
@@ -170,8 +209,8 @@ static void hear_good(struct pmsm_link *link, const struct pmsm_frame *frame,
 	u64 session = be64_to_cpu(frame->session);
 	bool old = session == given_up;
 
-	/* Nobody's */
-	if (!session)
+	/* Nobody's, or the echo of a question that has been answered */
+	if (!session || (frame->type == PMSM_HELLO && session == asked_last))
 		return;
 	if (old && (frame->type == PMSM_HELLO || frame->type == PMSM_PREPARE))
 		answer(link, frame, PMSM_RESET, -ECONNABORTED,

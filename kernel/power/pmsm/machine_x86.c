@@ -5,17 +5,21 @@
 
 #include <linux/acpi.h>
 #include <linux/buildid.h>
+#include <linux/cc_platform.h>
 #include <linux/crc32c.h>
 #include <linux/pgtable.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
 
+#include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/e820/api.h>
 #include <asm/fpu/api.h>
+#include <asm/io_apic.h>
 #include <asm/irqflags.h>
 #include <asm/processor.h>
 #include <asm/suspend.h>
+#include <asm/tsc.h>
 
 #include "machine.h"
 #include "pmsm.h"
@@ -32,6 +36,49 @@ static u32 firmware_crc(void)
 			crc = crc32c(crc, entry, sizeof(*entry));
 	}
 	return crc;
+}
+
+/* So that a difference can be named, if there are not too many */
+static void describe_firmware(struct pmsm_wire_hello *self)
+{
+	struct pmsm_wire_region *region = self->regions;
+	u32 i;
+
+	for (i = 0; i < e820_table_firmware->nr_entries; i++) {
+		struct e820_entry *entry = &e820_table_firmware->entries[i];
+
+		if (entry->type == E820_TYPE_RAM)
+			continue;
+		if (region == self->regions + PMSM_REGIONS)
+			break;
+		region->start = cpu_to_be64(entry->addr);
+		region->len = cpu_to_be64(entry->size);
+		region->type = entry->type;
+		region++;
+	}
+	self->nr_regions = cpu_to_be16(region - self->regions);
+	self->firmware_crc = cpu_to_be32(firmware_crc());
+}
+
+static enum pmsm_irq_mode irq_mode(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_APIC) || apic_is_disabled ||
+	    ioapic_is_disabled)
+		return PMSM_IRQ_PIC;
+	return x2apic_mode ? PMSM_IRQ_X2APIC : PMSM_IRQ_XAPIC;
+}
+
+static u16 encryption(void)
+{
+	u16 bits = 0;
+
+	if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		bits |= PMSM_ENCRYPTED_SME;
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		bits |= PMSM_ENCRYPTED_GUEST;
+	if (boot_cpu_has(X86_FEATURE_TDX_HOST_PLATFORM))
+		bits |= PMSM_ENCRYPTED_TDX;
+	return bits;
 }
 
 /**
@@ -54,7 +101,10 @@ void pmsm_machine_describe(struct pmsm_wire_hello *self)
 		cpuid_count(0xd, 0, &eax, &xsave_size, &ecx, &edx);
 	self->xsave_size = cpu_to_be32(xsave_size);
 	self->paging_levels = cpu_to_be16(pgtable_l5_enabled() ? 5 : 4);
-	self->firmware_crc = cpu_to_be32(firmware_crc());
+	self->tsc_khz = cpu_to_be32(tsc_khz);
+	self->irq_mode = cpu_to_be16(irq_mode());
+	self->encryption = cpu_to_be16(encryption());
+	describe_firmware(self);
 }
 
 /**

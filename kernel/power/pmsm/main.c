@@ -15,12 +15,13 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/suspend.h>
+#include <linux/slab.h>
 #include <linux/sysfs.h>
 
 #include "../power.h"
-#include "clock.h"
+#include "compat.h"
 #include "pmsm.h"
+#include "reasons.h"
 #include "stats.h"
 
 #define PMSM_TIMEOUT_S		10
@@ -112,13 +113,6 @@ int pmsm_parse_listen(char *text, struct pmsm_settings *s)
 	return error;
 }
 
-static int unable(const char *side, int error, const char *why)
-{
-	pr_err("%s\n", why);
-	pmsm_stats_failed(side, error, why, 0, 0);
-	return error;
-}
-
 /*
  * As for hibernation.  Whoever can open a file need not be who may do this: it
  * moves all memory of the machine over a wire.
@@ -130,13 +124,20 @@ static bool may(void)
 
 static int check_able(const char *side)
 {
-	if (!hibernation_available())
-		return unable(side, -EPERM,
-			      "hibernation is not available (nohibernate, lockdown or secret memory), so this machine cannot move");
-	if (!pmsm_clock_works())
-		return unable(side, -EOPNOTSUPP,
-			      "this machine has no usable time stamp counter");
-	return 0;
+	struct pmsm_reasons *reasons = kzalloc(sizeof(*reasons), GFP_KERNEL);
+	char text[PMSM_REASON_LEN];
+	int error;
+
+	if (!reasons)
+		return -ENOMEM;
+	error = pmsm_compat_able(side, reasons);
+	if (error) {
+		pmsm_reasons_print(reasons, "this machine cannot move");
+		pmsm_reasons_first(reasons, text, sizeof(text));
+		pmsm_stats_failed(side, error, text, 0, 0);
+	}
+	kfree(reasons);
+	return error;
 }
 
 static void get_settings(struct pmsm_settings *s)
@@ -363,6 +364,30 @@ static ssize_t blast_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute blast_attr = __ATTR_WO(blast);
 
+static ssize_t preflight_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *buf)
+{
+	return pmsm_preflight_show(buf);
+}
+
+static ssize_t preflight_store(struct kobject *kobj,
+			       struct kobj_attribute *attr, const char *buf,
+			       size_t count)
+{
+	struct pmsm_settings s;
+	int error;
+
+	if (!may())
+		return -EPERM;
+	if (!sysfs_streq(buf, "1"))
+		return -EINVAL;
+	get_settings(&s);
+	error = pmsm_preflight(&s);
+	return error ?: count;
+}
+
+static struct kobj_attribute preflight_attr = __ATTR_RW(preflight);
+
 static struct attribute *settings_attrs[] = {
 	&listen_attr.attr,
 	&nic_attr.attr,
@@ -372,6 +397,7 @@ static struct attribute *settings_attrs[] = {
 	&resume_timeout_attr.attr,
 	&in_doubt_attr.attr,
 	&blast_attr.attr,
+	&preflight_attr.attr,
 	NULL,
 };
 

@@ -12,15 +12,25 @@
 #include "clock.h"
 #include "compat.h"
 #include "fault.h"
+#include "negotiate.h"
+#include "preflight.h"
 #include "room.h"
 #include "source.h"
 #include "talk.h"
 
 #define PMSM_NEGOTIATE_POLL_US	200
 
-static int send_hello(struct pmsm_source *source)
+/**
+ * pmsm_negotiate_hello - ask whether this machine may move
+ * @s: The session, fresh.
+ * @flags: What to say beside, such as %PMSM_HELLO_DRY_RUN.
+ * @reasons: Where to say why this machine cannot, if so.
+ *
+ * Return: 0 or a negative errno.
+ */
+int pmsm_negotiate_hello(struct pmsm_session *s, u32 flags,
+			 struct pmsm_reasons *reasons)
 {
-	struct pmsm_session *s = &source->session;
 	struct pmsm_wire_hello *hello;
 	unsigned int room;
 	int error;
@@ -28,10 +38,11 @@ static int send_hello(struct pmsm_source *source)
 	hello = pmsm_session_reserve(s, &room);
 	if (!hello)
 		return -EBUSY;
-	error = pmsm_compat_describe(hello, s->link->frame_size,
-				     source->reason, sizeof(source->reason));
+	error = pmsm_compat_describe(hello, s->link->frame_size, "source",
+				     reasons);
 	if (error)
 		return error;
+	hello->flags = cpu_to_be32(flags);
 	pmsm_session_commit(s, PMSM_HELLO, sizeof(*hello), pmsm_clock(), NULL);
 	return 0;
 }
@@ -71,17 +82,59 @@ static int listen_once(struct pmsm_session *s)
 	return pmsm_talk_poll(s);
 }
 
-static int wait_for_answer(struct pmsm_source *source)
+/**
+ * pmsm_negotiate_wait - wait for a target, while everything runs
+ * @s: The session.
+ * @answered: What its @deliver sets when the answer is there.
+ *
+ * May sleep.
+ *
+ * Return: 0, or the negative errno that ended the session, -EINTR for a signal.
+ */
+int pmsm_negotiate_wait(struct pmsm_session *s, const bool *answered)
 {
 	int error = 0;
 
-	while (!error && !source->accepted) {
-		error = listen_once(&source->session);
+	while (!error && !*answered) {
+		error = listen_once(s);
 		usleep_range(PMSM_NEGOTIATE_POLL_US, 2 * PMSM_NEGOTIATE_POLL_US);
 		if (!error && signal_pending(current))
 			error = -EINTR;
 	}
 	return error;
+}
+
+/**
+ * pmsm_negotiate_explain - put into words that no target takes this machine
+ * @s: The session.
+ * @error: What ended it.
+ * @text: Where to put them.
+ * @size: Room there.
+ */
+void pmsm_negotiate_explain(const struct pmsm_session *s, int error,
+			    char *text, unsigned int size)
+{
+	const char *name = s->link->name;
+
+	if (error == -ETIMEDOUT && is_broadcast_ether_addr(s->peer))
+		scnprintf(text, size,
+			  "%s: no target answers: is one listening on this link (pmsm.listen=)?",
+			  name);
+	else if (error == -ETIMEDOUT)
+		scnprintf(text, size,
+			  "%s: target %pM has fallen silent: is it alive, and is the cable plugged in?",
+			  name, s->peer);
+	else if (error == -EPROTONOSUPPORT)
+		scnprintf(text, size,
+			  "%s: the other side speaks another protocol version, not %d: run the same kernel on both",
+			  name, PMSM_VERSION);
+	else if (error == -EPROTO)
+		scnprintf(text, size,
+			  "%s: what %pM says makes no sense: run the same kernel on both",
+			  name, s->peer);
+	else
+		scnprintf(text, size, "%s: asking for a target failed with error %d",
+			  name, error);
 }
 
 static int fit(struct pmsm_source *source)
@@ -110,10 +163,22 @@ static int fit(struct pmsm_source *source)
 int pmsm_source_negotiate(struct pmsm_source *source)
 {
 	struct pmsm_session *s = &source->session;
-	int error = pmsm_fault(PMSM_STEP_HELLO) ?: send_hello(source);
+	int error = pmsm_fault(PMSM_STEP_HELLO);
 
+	if (error)
+		return error;
+
+	/* From here on the target is the one that all was compared with */
+	error = pmsm_preflight_check(s->link, s->timeout, s->peer,
+				     &source->reasons);
+	if (error)
+		return error;
+	/* Warnings, if anything */
+	pmsm_reasons_print(&source->reasons, "");
+
+	error = pmsm_negotiate_hello(s, 0, &source->reasons);
 	if (!error)
-		error = wait_for_answer(source);
+		error = pmsm_negotiate_wait(s, &source->accepted);
 	if (error)
 		return error;
 

@@ -87,6 +87,7 @@ int pmsm_parse_listen(char *text, struct pmsm_settings *settings);
 /* link.c */
 struct pmsm_link *pmsm_link_get(const char *name, bool sends);
 void pmsm_link_put(struct pmsm_link *link);
+bool pmsm_link_known(const char *name);
 ssize_t pmsm_links_show(char *buf);
 
 /* link_fault.c */
@@ -114,6 +115,10 @@ int pmsm_source_migrate(const struct pmsm_settings *settings);
 
 /* listen.c */
 int pmsm_target_listen(const struct pmsm_settings *settings);
+
+/* preflight.c */
+int pmsm_preflight(const struct pmsm_settings *settings);
+ssize_t pmsm_preflight_show(char *buf);
 
 /* blast.c */
 int pmsm_blast(const struct pmsm_settings *settings, unsigned int mib);

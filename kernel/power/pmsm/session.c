@@ -88,6 +88,14 @@ enum pmsm_frame_check pmsm_frame_check(const struct pmsm_frame *frame,
 	return PMSM_FRAME_GOOD;
 }
 
+/* Only a REFUSE has lines */
+static char printable(unsigned int type, char c)
+{
+	if (c == '\n' && type == PMSM_REFUSE)
+		return c;
+	return c >= ' ' && c <= '~' ? c : '?';
+}
+
 /**
  * pmsm_frame_reason - take the peer's words out of a REFUSE or RESET
  * @frame: A frame that pmsm_frame_check() found good.
@@ -109,13 +117,12 @@ void pmsm_frame_reason(const struct pmsm_frame *frame, int *code, char *text,
 		return;
 
 	errno_sent = be32_to_cpu(reason->code);
-	if (errno_sent > 0 && errno_sent < 512)
+	if (errno_sent > 0 && errno_sent < PMSM_ERRNO_MAX)
 		*code = -(int)errno_sent;
 
 	len = min_t(unsigned int, len - sizeof(*reason), size - 1);
 	for (i = 0; i < len; i++)
-		text[i] = reason->text[i] >= ' ' && reason->text[i] <= '~' ?
-			  reason->text[i] : '?';
+		text[i] = printable(frame->type, reason->text[i]);
 	text[len] = '\0';
 }
 
@@ -308,20 +315,24 @@ bool pmsm_session_send_loose(struct pmsm_session *s, unsigned int type,
  * @s: The session.
  * @type: %PMSM_REFUSE or %PMSM_RESET.
  * @error: Negative errno.
- * @text: One line.
+ * @text: One line; of a REFUSE, a reason a line.
  */
 void pmsm_session_send_reason(struct pmsm_session *s, unsigned int type,
 			      int error, const char *text)
 {
-	struct {
-		struct pmsm_wire_reason head;
-		char text[PMSM_REASON_LEN];
-	} __packed msg;
-	unsigned int len = min_t(unsigned int, strlen(text), PMSM_REASON_LEN);
+	unsigned int slot = s->tx_window + s->loose;
+	struct pmsm_wire_reason *reason;
+	unsigned int len, room;
 
-	msg.head.code = cpu_to_be32(-error);
-	memcpy(msg.text, text, len);
-	if (pmsm_session_send_loose(s, type, &msg, sizeof(msg.head) + len))
+	room = s->frame_size - sizeof(struct pmsm_frame) - sizeof(*reason);
+	len = min3((unsigned int)strlen(text), room, PMSM_REFUSE_LEN - 1U);
+	if (!s->link->ops->tx_idle(s->link, slot))
+		return;
+
+	reason = (void *)tx_frame(s, slot)->payload;
+	reason->code = cpu_to_be32(-error);
+	memcpy(reason->text, text, len);
+	if (pmsm_session_send_loose(s, type, NULL, sizeof(*reason) + len))
 		s->link->ops->kick(s->link);
 }
 
@@ -341,6 +352,18 @@ static void send_ack(struct pmsm_session *s)
 		return;
 	s->ack_due = 0;
 	s->ack_now = false;
+}
+
+/**
+ * pmsm_session_acknowledge - acknowledge what has come, without waiting for more
+ * @s: The session.
+ *
+ * For whoever has heard the last word and goes away.
+ */
+void pmsm_session_acknowledge(struct pmsm_session *s)
+{
+	send_ack(s);
+	s->link->ops->kick(s->link);
 }
 
 /* RFC 6298, section 2; frames sent twice give no sample (Karn's algorithm) */

@@ -18,6 +18,10 @@ struct pmsm_link;
 /* The receive window of the side that only gets short answers, in frames */
 #define PMSM_WINDOW_SMALL	8
 #define PMSM_REASON_LEN		160
+/* All of a REFUSE: what fits into the shortest frames */
+#define PMSM_REFUSE_LEN		1400
+/* No errno is this or above */
+#define PMSM_ERRNO_MAX		512
 
 #define PMSM_NS_PER_MS		1000000ULL
 
@@ -68,7 +72,8 @@ struct pmsm_session_stats {
  * @frame_size: Longest frame that both ends can take.
  * @error: 0, or the negative errno that ended the session.
  * @called_off: The peer has ended it by a RESET.
- * @reason: The peer's words about that, if it had any.
+ * @reason: The peer's words about that, if it had any: one line, or after a
+ *	REFUSE several.
  * @timeout: Give up when nothing was heard for so long, in ns.
  * @heard: When a valid frame last came, in ns.
  * @renewable: The peer may open the second half of the conversation, under
@@ -110,7 +115,7 @@ struct pmsm_session {
 	unsigned int frame_size;
 	int error;
 	bool called_off;
-	char reason[PMSM_REASON_LEN];
+	char reason[PMSM_REFUSE_LEN];
 	u64 timeout;
 	u64 heard;
 	bool renewable;
@@ -172,6 +177,7 @@ bool pmsm_session_send_loose(struct pmsm_session *s, unsigned int type,
 			     const void *payload, unsigned int len);
 void pmsm_session_send_reason(struct pmsm_session *s, unsigned int type,
 			      int error, const char *text);
+void pmsm_session_acknowledge(struct pmsm_session *s);
 int pmsm_session_input(struct pmsm_session *s, const struct pmsm_frame *frame,
 		       unsigned int len, u64 now);
 int pmsm_session_poll(struct pmsm_session *s, u64 now);

@@ -427,6 +427,32 @@ static void session_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, s->called_off);
 }
 
+static void session_refusal(struct kunit *test)
+{
+	struct pair *pair = new_pair(test);
+	struct pmsm_session *s = pair->end[0].session;
+	char *text = kunit_kzalloc(test, 2 * PMSM_REFUSE_LEN, GFP_KERNEL);
+	size_t len;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	KUNIT_EXPECT_EQ(test, run(pair, 10), 0);
+	pmsm_session_send_reason(pair->end[1].session, PMSM_REFUSE, -ENOSPC,
+				 "no\troom\nno CPU\n");
+	KUNIT_EXPECT_EQ(test, pmsm_session_poll(s, pair->now), -ENOSPC);
+	KUNIT_EXPECT_STREQ(test, s->reason, "no?room\nno CPU\n");
+	KUNIT_EXPECT_FALSE(test, s->called_off);
+
+	/* No longer than a frame */
+	memset(text, 'x', 2 * PMSM_REFUSE_LEN - 1);
+	s->error = 0;
+	pmsm_session_send_reason(pair->end[1].session, PMSM_REFUSE, -ENOSPC,
+				 text);
+	KUNIT_EXPECT_EQ(test, pmsm_session_poll(s, pair->now), -ENOSPC);
+	len = strlen(s->reason);
+	KUNIT_EXPECT_GT(test, len, 100);
+	KUNIT_EXPECT_LT(test, len, PMSM_REFUSE_LEN);
+}
+
 static void session_starts_over(struct kunit *test)
 {
 	struct pair *pair = new_pair(test);
@@ -602,6 +628,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_persist),
 	KUNIT_CASE(session_refused),
 	KUNIT_CASE(session_reset),
+	KUNIT_CASE(session_refusal),
 	KUNIT_CASE(session_starts_over),
 	KUNIT_CASE(session_renewed),
 	KUNIT_CASE(session_not_renewed),

@@ -19,6 +19,7 @@
 #include "fault.h"
 #include "gate.h"
 #include "machine.h"
+#include "negotiate.h"
 #include "settle.h"
 #include "slept.h"
 #include "source.h"
@@ -223,22 +224,12 @@ static void explain(int error, char *text, unsigned int size)
 	else if (source->session.reason[0])
 		scnprintf(text, size, "%s: target says: %s", name,
 			  source->session.reason);
-	else if (error == -ETIMEDOUT && !source->accepted)
-		scnprintf(text, size,
-			  "%s: no target answers: is one listening on this link (pmsm.listen=)?",
-			  name);
 	else if (error == -ETIMEDOUT && source->verified && !source->resumed)
 		scnprintf(text, size,
 			  "%s: target %pM has the image, but did not come up with it in %u s: see its console, or give it more time (resume_timeout)",
 			  name, source->session.peer, settings.resume_ms / 1000);
-	else if (error == -ETIMEDOUT)
-		scnprintf(text, size,
-			  "%s: target %pM has fallen silent: is it alive, and is the cable plugged in?",
-			  name, source->session.peer);
-	else if (error == -EPROTONOSUPPORT)
-		scnprintf(text, size,
-			  "%s: the other side speaks another protocol version, not %d: run the same kernel on both",
-			  name, PMSM_VERSION);
+	else if (!source->accepted || error == -ETIMEDOUT)
+		pmsm_negotiate_explain(&source->session, error, text, size);
 	else
 		scnprintf(text, size, "%s: migration failed with error %d",
 			  name, error);
@@ -249,8 +240,18 @@ static void failed(int error)
 	const struct pmsm_stream *stream = &source->stream;
 	char text[PMSM_REASON_LEN];
 
-	explain(error, text, sizeof(text));
-	pr_err("%s\n", text);
+	/* A REFUSE has a reason a line, a RESET one */
+	if (source->session.reason[0] && !source->session.called_off)
+		pmsm_reasons_take(&source->reasons, error,
+				  source->session.reason,
+				  strlen(source->session.reason));
+	if (source->reasons.error) {
+		pmsm_reasons_print(&source->reasons, "this machine cannot move");
+		pmsm_reasons_first(&source->reasons, text, sizeof(text));
+	} else {
+		explain(error, text, sizeof(text));
+		pr_err("%s\n", text);
+	}
 	pmsm_stats_failed("source", error, text,
 			  stream->data_pages + stream->zero_pages,
 			  image.nr_pages);

@@ -6,6 +6,7 @@
 #define _PMSM_SOURCE_H
 
 #include "pmsm.h"
+#include "reasons.h"
 #include "session.h"
 #include "stream.h"
 
@@ -15,6 +16,7 @@
  * @stream: The image on its way.
  * @target: What the target says of itself.
  * @account: What it will tell the target of itself.
+ * @reasons: What was found to speak against the move before anything stopped.
  * @reason: Words for what is wrong with this machine.
  * @accepted: The target has accepted.
  * @ended: All of the image has been sent.
@@ -35,6 +37,7 @@ struct pmsm_source {
 	struct pmsm_stream stream;
 	struct pmsm_wire_hello target;
 	struct pmsm_wire_prepare account;
+	struct pmsm_reasons reasons;
 	char reason[PMSM_REASON_LEN];
 	bool accepted;
 	bool ended;

@@ -6,6 +6,7 @@
 #define _PMSM_TARGET_H
 
 #include "pmsm.h"
+#include "reasons.h"
 #include "session.h"
 #include "store.h"
 
@@ -31,6 +32,7 @@
  * @told: When progress was last printed.
  * @timeout: Longest silence once the image has begun, in ns.
  * @handover: A page for the machine that this one becomes.
+ * @reasons: What this machine has against the source.
  * @reason: Words for the error that ended it.
  */
 struct pmsm_target {
@@ -54,6 +56,7 @@ struct pmsm_target {
 	u64 told;
 	u64 timeout;
 	struct pmsm_handover *handover;
+	struct pmsm_reasons reasons;
 	char reason[PMSM_REASON_LEN];
 };
 

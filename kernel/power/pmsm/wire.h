@@ -36,6 +36,8 @@
  * @PMSM_READY: restored kernel: say the word, and I run.
  * @PMSM_COMMIT: source: I shall not run again, it is yours.
  * @PMSM_COMMITTED: restored kernel: it is mine.
+ * @PMSM_DEVICES: target: some of the devices that I have.
+ * @PMSM_VERDICT: target: that was all, and this is what I have against it.
  * @PMSM_SEQUENCED: number of the types above, which are delivered reliably
  *	and in order.  The ones below are not.
  * @PMSM_ACK: selective acknowledgment.
@@ -61,6 +63,8 @@ enum pmsm_type {
 	PMSM_READY,
 	PMSM_COMMIT,
 	PMSM_COMMITTED,
+	PMSM_DEVICES,
+	PMSM_VERDICT,
 	PMSM_SEQUENCED,
 	PMSM_ACK = PMSM_SEQUENCED,
 	PMSM_REFUSE,
@@ -123,12 +127,45 @@ struct pmsm_wire_run {
 	__be64 nr;
 } __packed;
 
+/**
+ * struct pmsm_wire_region - memory that the firmware keeps for itself
+ * @start: First byte.
+ * @len: How many.
+ * @type: As in the e820 map.
+ */
+struct pmsm_wire_region {
+	__be64 start;
+	__be64 len;
+	u8 type;
+} __packed;
+
+/**
+ * enum pmsm_irq_mode - how interrupts reach the CPUs
+ * @PMSM_IRQ_PIC: Through a pair of 8259.
+ * @PMSM_IRQ_XAPIC: Through APICs, local ones seen in memory.
+ * @PMSM_IRQ_X2APIC: Through APICs, local ones seen in registers.
+ */
+enum pmsm_irq_mode {
+	PMSM_IRQ_PIC,
+	PMSM_IRQ_XAPIC,
+	PMSM_IRQ_X2APIC,
+};
+
+/* Bits of @flags in struct pmsm_wire_hello: only asking, nothing is to stop */
+#define PMSM_HELLO_DRY_RUN	1
+
+/* Bits of @encryption in struct pmsm_wire_hello */
+#define PMSM_ENCRYPTED_SME	1	/* memory is, by the kernel's choice */
+#define PMSM_ENCRYPTED_GUEST	2	/* hidden from a hypervisor: SEV, TDX */
+#define PMSM_ENCRYPTED_TDX	4	/* the CPU can host such guests */
+
 /* Lengths in struct pmsm_wire_hello */
 #define PMSM_UTS_LEN		65
 #define PMSM_BUILD_ID_LEN	20
 #define PMSM_VENDOR_LEN		16
 #define PMSM_CAPS		32
 #define PMSM_RAM_RANGES		32
+#define PMSM_REGIONS		30
 
 /**
  * struct pmsm_wire_hello - what a machine says of itself (HELLO, ACCEPT)
@@ -145,7 +182,14 @@ struct pmsm_wire_run {
  * @pages: Source: about how many it will send.  Target: how many it can hold.
  * @nr_ram: Ranges in use of @ram.
  * @frame_size: Longest frame that it can receive, Ethernet header included.
+ * @flags: Source: %PMSM_HELLO_DRY_RUN.
+ * @tsc_khz: Frequency of the time stamp counter.
+ * @irq_mode: enum pmsm_irq_mode.
+ * @encryption: Of memory.
+ * @nr_devices: Target: devices that DEVICES will tell of, in a dry run.
+ * @nr_regions: Ranges in use of @regions.
  * @ram: Usable memory.
+ * @regions: The first of the memory map's parts that are not RAM.
  */
 struct pmsm_wire_hello {
 	char release[PMSM_UTS_LEN];
@@ -161,7 +205,32 @@ struct pmsm_wire_hello {
 	__be64 pages;
 	__be16 nr_ram;
 	__be16 frame_size;
+	__be32 flags;
+	__be32 tsc_khz;
+	__be16 irq_mode;
+	__be16 encryption;
+	__be16 nr_devices;
+	__be16 nr_regions;
 	struct pmsm_wire_run ram[PMSM_RAM_RANGES];
+	struct pmsm_wire_region regions[PMSM_REGIONS];
+} __packed;
+
+/**
+ * struct pmsm_wire_device - a PCI device (DEVICES)
+ * @domain: PCI domain.
+ * @bus: Bus number.
+ * @devfn: Slot and function.
+ * @vendor: Vendor id.
+ * @device: Device id.
+ * @class: Class and subclass.
+ */
+struct pmsm_wire_device {
+	__be32 domain;
+	u8 bus;
+	u8 devfn;
+	__be16 vendor;
+	__be16 device;
+	__be16 class;
 } __packed;
 
 /**
@@ -259,9 +328,12 @@ struct pmsm_wire_prepare {
 } __packed;
 
 /**
- * struct pmsm_wire_reason - why not (REFUSE, RESET)
- * @code: A positive Linux errno for the write() on the source.
- * @text: One line for its log, not terminated.
+ * struct pmsm_wire_reason - why not (REFUSE, VERDICT, RESET)
+ * @code: A positive Linux errno for the write() on the source; of a VERDICT: 0
+ *	if there is nothing against it.
+ * @text: Words for its log, not terminated.  RESET: one line.  The others: a
+ *	reason a line, each with a newline; those that begin with
+ *	%PMSM_WARNING do not stop the move.
  */
 struct pmsm_wire_reason {
 	__be32 code;
