@@ -8,13 +8,26 @@
  *	  [--switch 1] [--log FILE] SOCKET
  *
  * Percentages.  A switch is a hub that learns at which port an address is, and
- * sends what is for it nowhere else.  The log has a line for each frame that comes in: when, by
- * CLOCK_REALTIME in nanoseconds, at which port, counted from 0 in the order of
- * connection, and its first bytes in hex.
+ * sends what is for it nowhere else.  The log has a line for each frame that
+ * comes in: when, by CLOCK_REALTIME in nanoseconds, at which port, counted from
+ * 0 in the order of connection, and its first bytes in hex.
  *
- * Words on standard input: "cut" lets nothing through, "cut N" cuts after N more
- * frames, "drop T" lets no frame of PMSM's type T through, "mend" ends all of
- * that, "stats" prints counters.
+ * Lines on standard input:
+ *
+ *	cut [N]			let nothing through (after N more frames)
+ *	drop T			let no frame of PMSM's type T through
+ *	trap T [N [after]]	from the N-th such frame on, or after it, hold all
+ *				that comes
+ *	spill			lose what is held, and hold no longer
+ *	mend			end all of that; what is held goes its way
+ *	mangle L D R F		percentages as above from now on
+ *	only P Q		connect no other ports than these two
+ *	log FILE		go on with another log
+ *	quiet T			do not log frames of that type
+ *	stats			print counters
+ *
+ * Lines on standard output: "port P" for each machine that is connected,
+ * "trapped T", and "dropped T" for the first one.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -49,6 +62,8 @@
 #define OUT_SIZE	(16U << 20)
 /* Bytes of a frame that are logged: all of an ARP or a neighbour advertisement */
 #define LOG_BYTES	96
+/* As much is held: some windows full */
+#define HELD_MAX	(64U << 20)
 
 /**
  * struct port - one machine's end
@@ -80,13 +95,31 @@ struct station {
 	int port;
 };
 
+/**
+ * struct held - a frame that waits for its fate
+ * @next: The one that came after it.
+ * @from: The port that it came in at.
+ * @len: Its length.
+ * @frame: All of it.
+ */
+struct held {
+	struct held *next;
+	int from;
+	u32 len;
+	u8 frame[];
+};
+
 static struct station stations[STATIONS];
 static unsigned int nr_stations, switching;
 static struct port ports[PORTS];
 static unsigned int loss, dup_, reorder, flip;
 static u64 seed = 1;
 static bool cut;
-static long cut_after = -1, drop_type = -1;
+static long cut_after = -1, drop_type = -1, trap_type = -1, trap_count;
+static bool trap_after, holding, drop_told, quiet[256];
+static int only[2] = { -1, -1 };
+static struct held *first_held, **last_held = &first_held;
+static u32 held_bytes;
 static u8 late[FRAME_MAX];
 static u32 late_len;
 static int late_from;
@@ -184,18 +217,28 @@ static void learn(int from, const u8 *addr)
 	station->port = from;
 }
 
+static bool connected(int port)
+{
+	int number = ports[port].number;
+
+	return ports[port].fd >= 0 &&
+	       (only[0] < 0 || number == only[0] || number == only[1]);
+}
+
 /* Destination first, then source */
 static void spread(int from, const u8 *frame, u32 len)
 {
 	const struct station *station = NULL;
 	int i;
 
+	if (!connected(from))
+		return;
 	if (switching) {
 		learn(from, frame + 6);
 		station = find_station(frame);
 	}
 	for (i = 0; i < PORTS; i++)
-		if (i != from && ports[i].fd >= 0 &&
+		if (i != from && connected(i) &&
 		    (!station || station->port == i))
 			put(&ports[i], frame, len);
 }
@@ -215,23 +258,31 @@ static void note(int from, const u8 *frame, u32 len)
 	fflush(journal);
 }
 
-static bool unwanted(const u8 *frame, u32 len)
+/* PMSM's type of a frame, -1 if it is not one of those */
+static int type_of(const u8 *frame, u32 len)
 {
-	return len > TYPE_AT && frame[TYPE_AT] == drop_type &&
-	       frame[ETHERTYPE_AT] == ETHERTYPE >> 8 &&
-	       frame[ETHERTYPE_AT + 1] == (ETHERTYPE & 0xff);
+	if (len > TYPE_AT && frame[ETHERTYPE_AT] == ETHERTYPE >> 8 &&
+	    frame[ETHERTYPE_AT + 1] == (ETHERTYPE & 0xff))
+		return frame[TYPE_AT];
+	return -1;
 }
 
-static void forward(int from, u8 *frame, u32 len)
+static bool unwanted(int type)
+{
+	if (type < 0 || type != drop_type)
+		return false;
+	if (!drop_told)
+		printf("dropped %d\n", type);
+	drop_told = true;
+	return true;
+}
+
+/* What is not cut and not held */
+static void pass(int from, u8 *frame, u32 len)
 {
 	u32 bit;
 
-	frames++;
-	if (journal)
-		note(from, frame, len);
-	if (cut_after >= 0 && cut_after-- == 0)
-		cut = true;
-	if (cut || unwanted(frame, len) || hit(loss, &lost))
+	if (hit(loss, &lost))
 		return;
 	if (hit(flip, &damaged)) {
 		bit = rnd() % (len * 8);
@@ -250,6 +301,73 @@ static void forward(int from, u8 *frame, u32 len)
 		spread(late_from, late, late_len);
 		late_len = 0;
 	}
+}
+
+static void hold(int from, const u8 *frame, u32 len)
+{
+	struct held *held = NULL;
+
+	if (held_bytes + len <= HELD_MAX)
+		held = malloc(sizeof(*held) + len);
+	if (!held) {
+		overrun++;
+		return;
+	}
+	held->next = NULL;
+	held->from = from;
+	held->len = len;
+	memcpy(held->frame, frame, len);
+	held_bytes += len;
+	*last_held = held;
+	last_held = &held->next;
+}
+
+/* What is held goes its way, or is lost */
+static void release(bool going)
+{
+	struct held *held;
+
+	holding = false;
+	while ((held = first_held)) {
+		first_held = held->next;
+		if (going)
+			pass(held->from, held->frame, held->len);
+		free(held);
+	}
+	last_held = &first_held;
+	held_bytes = 0;
+}
+
+/* Whether this frame is the one that the trap is for */
+static bool springs(int from, int type)
+{
+	if (holding || type < 0 || type != trap_type || !connected(from) ||
+	    --trap_count)
+		return false;
+	trap_type = -1;
+	holding = true;
+	return true;
+}
+
+static void forward(int from, u8 *frame, u32 len)
+{
+	int type = type_of(frame, len);
+	bool sprung;
+
+	frames++;
+	if (journal && (type < 0 || !quiet[type]))
+		note(from, frame, len);
+	if (cut_after >= 0 && cut_after-- == 0)
+		cut = true;
+	if (cut || unwanted(type))
+		return;
+	sprung = springs(from, type);
+	if (holding && !(sprung && trap_after))
+		hold(from, frame, len);
+	else
+		pass(from, frame, len);
+	if (sprung)
+		printf("trapped %d\n", type);
 }
 
 static void take(int number)
@@ -293,6 +411,7 @@ static void welcome(int listener)
 			continue;
 		ports[i].fd = fd;
 		ports[i].number = connections++;
+		printf("port %d\n", ports[i].number);
 		return;
 	}
 	if (fd >= 0)
@@ -304,30 +423,93 @@ static void mend(void)
 	cut = false;
 	cut_after = -1;
 	drop_type = -1;
+	trap_type = -1;
+	release(true);
+}
+
+static void set_trap(const char *line)
+{
+	char after[8] = "";
+	long count = 1;
+
+	if (sscanf(line, "trap %ld %ld %7s", &trap_type, &count, after) < 1)
+		return;
+	trap_count = count;
+	trap_after = !strcmp(after, "after");
+}
+
+static void go_on_in(const char *path)
+{
+	if (journal)
+		fclose(journal);
+	journal = fopen(path, "w");
+}
+
+/* Words that set something; returns whether it was one of these */
+static bool set(const char *line)
+{
+	char path[200];
+	unsigned int type;
+
+	if (sscanf(line, "mangle %u %u %u %u", &loss, &dup_, &reorder,
+		   &flip) == 4)
+		return true;
+	if (sscanf(line, "only %d %d", &only[0], &only[1]) == 2)
+		return true;
+	if (sscanf(line, "log %199s", path) == 1)
+		go_on_in(path);
+	else if (sscanf(line, "quiet %u", &type) == 1 && type < 256)
+		quiet[type] = true;
+	else
+		return false;
+	return true;
+}
+
+static void obey(const char *line)
+{
+	long count;
+
+	if (set(line))
+		return;
+	if (sscanf(line, "cut %ld", &count) == 1) {
+		cut_after = count;
+	} else if (!strcmp(line, "cut")) {
+		cut = true;
+		release(false);
+	} else if (sscanf(line, "drop %ld", &count) == 1) {
+		drop_type = count;
+		drop_told = false;
+	} else if (!strncmp(line, "trap", 4)) {
+		set_trap(line);
+	} else if (!strcmp(line, "spill")) {
+		release(false);
+	} else if (!strcmp(line, "mend")) {
+		mend();
+	} else if (!strcmp(line, "stats")) {
+		printf("frames %lu lost %lu doubled %lu moved %lu damaged %lu overrun %lu\n",
+		       frames, lost, doubled, moved, damaged, overrun);
+	}
 }
 
 /* Returns false when whoever started us has gone */
-static bool obey(void)
+static bool listen_to_words(void)
 {
-	char line[200];
-	ssize_t n = read(0, line, sizeof(line) - 1);
-	long count;
+	static char words[1000];
+	static size_t len;
+	char *line, *end;
+	ssize_t n;
 
+	n = read(0, words + len, sizeof(words) - 1 - len);
 	if (n <= 0)
 		return false;
-	line[n] = '\0';
-	if (sscanf(line, "cut %ld", &count) == 1)
-		cut_after = count;
-	else if (!strncmp(line, "cut", 3))
-		cut = true;
-	else if (sscanf(line, "drop %ld", &count) == 1)
-		drop_type = count;
-	else if (!strncmp(line, "mend", 4))
-		mend();
-	else if (!strncmp(line, "stats", 5))
-		printf("frames %lu lost %lu doubled %lu moved %lu damaged %lu overrun %lu\n",
-		       frames, lost, doubled, moved, damaged, overrun);
-	fflush(stdout);
+	len += n;
+	words[len] = '\0';
+	for (line = words; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		obey(line);
+	}
+	len -= line - words;
+	memmove(words, line, len);
 	return true;
 }
 
@@ -354,7 +536,7 @@ static void loop(int listener)
 				take(i);
 		if (fds[PORTS].revents & POLLIN)
 			welcome(listener);
-		if (fds[PORTS + 1].revents && !obey())
+		if (fds[PORTS + 1].revents && !listen_to_words())
 			return;
 	}
 }
@@ -409,6 +591,8 @@ int main(int argc, char **argv)
 	int i;
 
 	parse(argc, argv);
+	/* Whoever started us waits for it */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < PORTS; i++) {
 		ports[i].fd = -1;
 		ports[i].in = malloc(IN_SIZE);
