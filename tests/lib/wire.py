@@ -12,9 +12,21 @@ HEADER = struct.Struct(">6s6sHBBIHHQIIII")
 MAGIC = 0x504d534d
 ETHERTYPE = 0x88b5
 VERSION = 2
-HELLO, ACCEPT, BEGIN, VERIFIED, PREPARE, RESUMED = 0, 1, 2, 7, 8, 9
-READY, COMMIT, COMMITTED, DEVICES, VERDICT = 10, 11, 12, 13, 14
-REFUSE, RESET = 16, 17
+# The types of frames, in the order of their numbers
+TYPES = {name: number for number, name in enumerate((
+    "HELLO", "ACCEPT", "BEGIN", "MAP", "DATA", "ZERO", "END", "VERIFIED",
+    "PREPARE", "RESUMED", "READY", "COMMIT", "COMMITTED", "DEVICES", "VERDICT",
+    "ACK", "REFUSE", "RESET", "DONE", "BLAST", "BLAST_END", "BLAST_REPORT"))}
+(HELLO, ACCEPT, BEGIN, VERIFIED, PREPARE, RESUMED, READY, COMMIT, COMMITTED,
+ DEVICES, VERDICT, REFUSE, RESET) = (TYPES[name] for name in (
+     "HELLO", "ACCEPT", "BEGIN", "VERIFIED", "PREPARE", "RESUMED", "READY",
+     "COMMIT", "COMMITTED", "DEVICES", "VERDICT", "REFUSE", "RESET"))
+# Every migration that works has these, in this order but for ACK
+STEPS = ("HELLO", "ACCEPT", "DEVICES", "VERDICT", "BEGIN", "MAP", "DATA",
+         "ZERO", "END", "VERIFIED", "PREPARE", "RESUMED", "READY", "COMMIT",
+         "COMMITTED", "DONE", "ACK")
+# Those of which there are many
+BULK = ("MAP", "DATA", "ZERO", "ACK")
 BROADCAST = b"\xff" * 6
 MAC = b"\x52\x54\0\0\x03\x01"
 
