@@ -8,19 +8,22 @@ import subprocess
 
 from pmsmvm import wait_for
 
+CONNECT = re.compile(r"connection=(\d+) Connect")
 WRITE = re.compile(r"(\S+ \S+) connection=(\d+) (Write|Zero|Trim) id=")
 
 
 class NbdDisk:
     """Served by nbdkit; name is for Vm(disks=) or Vm(root=)."""
 
-    def __init__(self, lab, path):
+    def __init__(self, lab, path, name="nbd", private=False):
+        """With private, what is written does not stay."""
         self.path = path
-        self.log = path + ".nbd.log"
-        socket = path + ".nbd"
+        self.log = "%s.%s.log" % (path, name)
+        socket = "%s.%s" % (path, name)
         self.name = "nbd:" + socket
         self.process = subprocess.Popen(
             ["nbdkit", "--foreground", "--unix", socket, "--filter=log",
+             *(["--filter=cow"] if private else []),
              "file", path, "logfile=" + self.log],
             stdin=subprocess.DEVNULL)
         lab.hubs.append(self)
@@ -30,9 +33,19 @@ class NbdDisk:
         self.process.kill()
         self.process.wait()
 
-    def writes(self):
+    def newest(self):
+        """The connection that was opened last."""
+        with open(self.log) as log:
+            return int(CONNECT.findall(log.read())[-1])
+
+    def size(self):
+        """Of the log up to now, for writes()."""
+        return os.path.getsize(self.log)
+
+    def writes(self, since=0):
         """When and over which connection something was written, in order."""
         with open(self.log) as log:
+            log.seek(since)
             for line in log:
                 found = WRITE.match(line)
                 if found:

@@ -60,11 +60,15 @@ class Vm:
     def __init__(self, lab, name, memory=256, cpus=1, append="", disks=(),
                  mac=None, mtu=9000, cpu="max", kernel=None, transfer="direct",
                  ordinary=True, address=None, root=None, private=False,
-                 extra=()):
+                 extra=(), station=None, saved=None):
         """A disk is a path, or "nbd:" and the path of a server's socket.
 
         With root, a disk, the machine boots from that; private keeps what it
         writes there to itself.  Without, from the initramfs.
+
+        The station is the last byte of its addresses.  With saved, what save()
+        has written, it does not boot but goes on as that machine, which must
+        have had the same settings.
         """
         self.lab, self.name, self.memory, self.cpus = lab, name, memory, cpus
         self.append, self.disks, self.mtu, self.cpu = append, disks, mtu, cpu
@@ -73,6 +77,7 @@ class Vm:
         self.mac, self.root, self.private = mac, root, private
         self.extra = list(extra)
         self.expected = []
+        self.station, self.saved = station, saved
         self.process = None
         self.shell = None
         self.marks = 0
@@ -103,7 +108,7 @@ class Vm:
                 % (index, 5 + index)]
 
     def command(self):
-        number = self.lab.number(self.name)
+        number = self.station or self.lab.number(self.name)
         cmd = ["qemu-system-x86_64", "-M", "q35,memory-backend=ram",
                "-accel", "tcg,thread=multi", "-cpu", self.cpu,
                "-m", str(self.memory), "-smp", str(self.cpus),
@@ -142,6 +147,8 @@ class Vm:
             line += "pmsm_virtio_net.nic=%s " % NIC
         if self.address:
             line += "pmsmtest.ip=%s " % self.address
+        if self.saved:
+            cmd += ["-incoming", "defer"]
         return cmd + self.extra + ["-append", line + self.append]
 
     def start(self):
@@ -150,14 +157,42 @@ class Vm:
             self.process = subprocess.Popen(self.command(), stderr=err,
                                             stdin=subprocess.DEVNULL)
         wait_for("%s: QEMU" % self.name, 20, lambda: not self.alive() or
-                 os.path.exists(self.path("qmp")))
+                 listening(self.path("qmp")))
         if not self.alive():
             raise RuntimeError("%s: QEMU: %s" % (
                 self.name, open(self.path("err")).read().strip()))
         if self.transfer == "direct":
             # Who comes too early does not get a second chance
             wait_for("the wire", 10, lambda: listening(self.lab.wire))
+        if self.saved:
+            self.load()
         return self
+
+    def wait_migrated(self):
+        """Until QEMU has saved or loaded a machine."""
+        def status():
+            info = self.qmp("query-migrate")
+            if info.get("status") == "failed":
+                raise RuntimeError("%s: QEMU: %s" % (self.name, info))
+            return info.get("status") == "completed"
+        wait_for("%s: QEMU's migration" % self.name, 60, status)
+
+    def save(self, path):
+        """Stop the machine for good, and write all that it is to a file."""
+        self.qmp("stop")
+        self.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 33})
+        self.qmp("migrate", uri="exec:cat > " + path)
+        self.wait_migrated()
+        self.kill()
+
+    def load(self):
+        # Addresses are announced at once if at all, and not later.  Never does
+        # not work: QEMU 7.2 crashes when the guest resets its NIC after that.
+        self.qmp("migrate-set-parameters", **{"announce-rounds": 1,
+                                              "announce-initial": 1})
+        self.qmp("migrate-incoming", uri="exec:cat " + self.saved)
+        self.wait_migrated()
+        self.qmp("cont")
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -327,9 +362,15 @@ class Hub:
         wait_for("hub", 10, lambda: os.path.exists(self.path))
 
     def tell(self, word):
-        """What relay.c takes: cut, drop, mend, stats."""
+        """A line that relay.c takes."""
         self.process.stdin.write(word.encode() + b"\n")
         self.process.stdin.flush()
+
+    def said(self, word):
+        """What relay.c has said about something, in order."""
+        with open(self.log.name) as log:
+            return [line.split(None, 1)[1].strip() for line in log
+                    if line.startswith(word + " ") and line.endswith("\n")]
 
     def kill(self):
         self.process.kill()
