@@ -18,6 +18,7 @@ MAC = "52:54:00:00:01:77"
 INIT = "init=/usr/lib/pmsm/init "
 # MiB of tables: 240 MiB in use in a machine of 1 GiB
 FILL = 120
+BEACON = "10.0.0.255"
 
 
 class Database:
@@ -54,22 +55,23 @@ class Database:
         settings.setdefault("append", "pmsm.listen=" + NIC)
         return self.machine(name, **settings).wait_listening()
 
-    def serve(self, vm, timeout=120):
+    def serve(self, vm, timeout=120, fill=FILL):
         """Wait until the server answers, and fill its tables."""
         vm.wait_boot(timeout)
         self.client.wait_boot(timeout)
         vm.wait_console("database ready", timeout)
         self.client.must("/usr/lib/pmsm/dbclient %s --setup --fill %d"
-                         % (SERVER, FILL), timeout)
+                         % (SERVER, fill), timeout)
 
-    def watch(self, load=True, seconds=30):
+    def watch(self, load=True, seconds=30, period_ms=2):
         """Start the client that checks every answer, and sysbench beside it."""
         if load:
             self.client.must("/usr/lib/pmsm/sysbench prepare %s" % SERVER, 180)
             self.client.must("/usr/lib/pmsm/sysbench run %s 1 10 %d > "
                              "/tmp/sysbench.out 2>&1 &" % (SERVER, seconds))
         self.status = self.client.program(
-            "/usr/lib/pmsm/dbclient %s --log /tmp/dbclient.csv" % SERVER, 90)
+            "/usr/lib/pmsm/dbclient %s --log /tmp/dbclient.csv --period-ms %d"
+            % (SERVER, period_ms), 90)
 
     def tour(self, moves):
         """Move the server many times in a row; returns where it is in the end."""
@@ -87,6 +89,22 @@ class Database:
     def verdict(self):
         """The client's last word: "ok ..." if nothing was lost or wrong."""
         return self.client.verdict(self.status, 180)
+
+    def checked(self):
+        """The same, and the client goes on."""
+        return self.client.must(
+            "s=%s; rm -f $s.now; kill -USR2 $(cat $s.pid); n=0; "
+            "while [ ! -s $s.now ] && [ $n -lt 600 ]; do n=$((n+1)); "
+            "sleep 0.1; done; cat $s.now" % self.status, 70)
+
+    def abandon(self):
+        """The client has nobody to talk to any more."""
+        self.client.must("kill -9 $(cat %s.pid)" % self.status)
+
+    def beacon(self, vm):
+        """Start what tells everybody that this machine runs."""
+        vm.must("/usr/lib/pmsm/beacon %s /dev/ttyS2 > /dev/null 2>&1 "
+                "< /dev/null &" % BEACON)
 
     def counts(self):
         """The same as numbers."""

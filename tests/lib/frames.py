@@ -6,7 +6,7 @@ import ipaddress
 from wire import COMMIT
 
 PMSM, VLAN, ARP, IPV4, IPV6 = 0x88b5, 0x8100, 0x0806, 0x0800, 0x86dd
-TCP = 6
+TCP, UDP = 6, 17
 ICMPV6, NEIGHBOUR_ADVERTISEMENT = 58, 136
 
 
@@ -29,15 +29,33 @@ class Frame:
     def session(self):
         return self.bytes[24:32]
 
+    def over_ipv4(self, protocol, size):
+        """Where in the frame a packet's payload begins, or None."""
+        head = (self.bytes[14] & 15) * 4
+        if (self.short(12) != IPV4 or len(self.bytes) < 14 + head + size or
+                self.bytes[23] != protocol):
+            return None
+        return 14 + head
+
+    def tcp_flow(self):
+        """Ports, flags and length of payload of a TCP segment, or None."""
+        at = self.over_ipv4(TCP, 20)
+        if at is None:
+            return None
+        length = self.short(16) - (at - 14) - (self.bytes[at + 12] >> 4) * 4
+        return self.short(at), self.short(at + 2), self.bytes[at + 13], length
+
     def tcp(self):
         """Window and length of payload of a TCP segment over IPv4, or None."""
-        ip = self.bytes[14:]
-        if self.short(12) != IPV4 or len(ip) < 40 or ip[9] != TCP:
+        flow = self.tcp_flow()
+        if flow is None:
             return None
-        head = (ip[0] & 15) * 4
-        segment = ip[head:]
-        length = self.short(16) - head - (segment[12] >> 4) * 4
-        return self.short(14 + head + 14), length
+        return self.short(self.over_ipv4(TCP, 20) + 14), flow[3]
+
+    def udp(self):
+        """Payload of a datagram, or None."""
+        at = self.over_ipv4(UDP, 8)
+        return None if at is None else self.bytes[at + 8:]
 
     def announces(self):
         """The address that it tells everybody about, or None."""
