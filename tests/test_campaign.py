@@ -9,7 +9,8 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
-from campaign import FIRST, KINDS, Campaign, Run, World, figures, plan, table
+from campaign import (FIRST, KINDS, Campaign, Run, World, figures, plan,
+                      table)
 from judge import Judge
 from ktap import check, check_in, main, say
 

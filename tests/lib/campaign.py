@@ -42,7 +42,9 @@ MANY = {"MAP": 1, "DATA": 10000, "ZERO": 5, "ACK": 200}
 # Seconds until nobody is expected to run any more: with a link that is
 # impaired, when all should be well, and when the machine has been killed
 DOUBT, LIMIT, DEAD = 5, 20, 3
-WATCH = 1
+# Then both are watched for so long: a source that halts may still wait for a
+# time-out to go on
+WATCH, SUSPECT = 1, TIMEOUT + 2
 KEPT = 10
 SERVER_PORT = 3306
 FIN_SYN_RST = 7
@@ -436,7 +438,7 @@ class Run:
             self.strike()
         self.wait_over()
         since = time.time_ns()
-        self.ears.listen(WATCH)
+        self.watch()
         result, runs = self.conclude(since)
         if runs:
             # The shell has to answer as well
@@ -517,6 +519,18 @@ class Run:
                 self.world.repair()
                 mended, began = True, now
             self.ears.listen(0.01)
+
+    def watch(self):
+        """Whether the other side comes back, as long as it can."""
+        over = self.ears.over()
+        moved = over == self.target.name
+        until = time.monotonic() + (SUSPECT if moved else WATCH)
+        while time.monotonic() < until:
+            self.ears.listen(0.1)
+            if moved and not self.source.alive():
+                break
+        # What was on its way, and the one that goes on
+        self.ears.listen(0.2)
 
     def connection(self, since):
         """Whether the server goes on to answer, as on the same connection."""
@@ -676,12 +690,12 @@ def table(results):
             rows[row]["failed"] += bool(r["why"])
     columns = ("runs", "source", "target", "none", "both", "kept",
                "not reached", "failed")
-    order = {step: number for number, step in enumerate(STEPS)}
-    lines = ["%-12s %-10s" % ("fault", "step") +
+    order = {step: number for number, step in enumerate(("", *STEPS))}
+    lines = ["%-14s %-10s" % ("fault", "step") +
              "".join(" %11s" % column for column in columns)]
     for kind, step in sorted(rows, key=lambda row: (
-            row[0] == "all", row[0], order.get(row[1], -1))):
-        lines.append("%-12s %-10s" % (kind, step) + "".join(
+            row[0] == "all", row[0], order.get(row[1], len(order)), row[1])):
+        lines.append("%-14s %-10s" % (kind, step) + "".join(
             " %11d" % rows[kind, step][column] for column in columns))
     return "\n".join(lines)
 
