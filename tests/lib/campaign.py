@@ -630,7 +630,7 @@ class Campaign:
                           plan=describe(p), reached="yes",
                           why="%s: %s" % (type(error).__name__, error))
         run.ears.close()
-        if result["why"] or keep:
+        if result["why"] or keep or unprovoked(result):
             self.keep(run, result)
         for tail in (run.ears.lan, run.ears.wire):
             os.unlink(tail.path)
@@ -659,6 +659,11 @@ class Campaign:
                 print("%s: %s" % item, file=out)
 
 
+def unprovoked(result):
+    """Whether it has not moved although nothing had been done to it yet."""
+    return result["reached"] == "no" and result["survivor"] != "target"
+
+
 def figures(results):
     """What a campaign amounts to, by name."""
     back = [r["rolled_back"] for r in results if r["rolled_back"] != "-"]
@@ -674,6 +679,7 @@ def figures(results):
         "campaign_rollback": share([b for b in back if b], back),
         "campaign_connections_kept": share(
             [r for r in alone if r["connection"] == "kept"], alone),
+        "campaign_unprovoked": sum(map(unprovoked, results)),
         "campaign_failed": sum(bool(r["why"]) for r in results),
     }
 
