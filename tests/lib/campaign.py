@@ -30,13 +30,19 @@ PERIOD_MS = 20
 TIMEOUT = 1
 # Stations, as in Vm(station=): a source that has moved is one of the latter
 FIRST, LISTENERS = 1, (2, 3)
-# Names of steps that a kernel can be told to fail at, per side, and how: once
-# kernels have that
-INJECT = {"source": (), "target": ()}
-FAIL_STEP = "/sys/kernel/debug/pmsm/fail_step"
+# And for the target to come up with the machine
+RESUME_TIMEOUT = 4
+# Steps of kernel/power/pmsm/fault.h that a kernel can be told to fail at.  What
+# the source is told for the restored kernel, that does.
+INJECT = {"source": ("hello", "accepted", "frozen", "scanned", "streamed",
+                     "prepare", "commit", "restart", "resumed"),
+          "target": ("accept", "stopped", "begun", "planned", "ended",
+                     "verified")}
+FAIL_STEP = "/sys/module/pmsm/parameters/fail_step"
+FAIL_TIMES = "/sys/kernel/debug/pmsm_fail/times"
 FAIL_APPEND = "pmsm.fail_step="
 KINDS = ("kill source", "kill target", "cut", "drop", "mangle",
-         *("inject " + side for side in INJECT if INJECT[side]))
+         "inject source", "inject target")
 # The last of each kind of frame to wait for: all of them come in every move
 MANY = {"MAP": 1, "DATA": 10000, "ZERO": 5, "ACK": 200}
 # Seconds until nobody is expected to run any more: with a link that is
@@ -247,6 +253,9 @@ class World:
         vm = db.machine("first", station=FIRST)
         db.serve(vm, fill=FILL)
         vm.must("echo %d > /sys/power/pmsm/timeout" % TIMEOUT)
+        vm.must("echo %d > /sys/power/pmsm/resume_timeout" % RESUME_TIMEOUT)
+        vm.must("mount -t debugfs debugfs /sys/kernel/debug || "
+                "[ -e %s ]" % FAIL_TIMES)
         db.beacon(vm)
         self.keep(vm)
         for station in LISTENERS:
@@ -457,13 +466,16 @@ class Run:
         if p.kind == "drop":
             wire.tell("drop %d" % TYPES[p.step])
         elif p.kind == "inject source":
-            self.source.must("echo %s > %s" % (p.step, FAIL_STEP))
+            self.source.send("echo 1 > %s; echo %s > %s"
+                             % (FAIL_TIMES, p.step, FAIL_STEP))
         elif p.kind != "inject target":
             wire.tell("trap %d %d%s" % (TYPES[p.step], p.nth,
                                         " after" if p.after else ""))
 
     def wait_step(self):
         """Until the step comes; returns whether it does."""
+        if self.plan.kind.startswith("inject"):
+            return True
         until = time.monotonic() + LIMIT
         while time.monotonic() < until and not self.ears.over():
             self.ears.listen(0.004)
