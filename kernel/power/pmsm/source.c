@@ -70,13 +70,19 @@ static int send_begin(void)
 
 static int send_end(void)
 {
-	struct pmsm_wire_end end = {
-		.data_pages	= cpu_to_be64(source->stream.data_pages),
-		.zero_pages	= cpu_to_be64(source->stream.zero_pages),
-		.digest		= cpu_to_be64(source->stream.digest),
-	};
+	struct pmsm_session *s = &source->session;
+	unsigned int room;
+	struct pmsm_wire_end *end = pmsm_talk_reserve(s, &room);
 
-	return pmsm_talk_send(&source->session, PMSM_END, &end, sizeof(end));
+	if (IS_ERR(end))
+		return PTR_ERR(end);
+	end->data_pages = cpu_to_be64(source->stream.data_pages);
+	end->zero_pages = cpu_to_be64(source->stream.zero_pages);
+	end->digest = cpu_to_be64(source->stream.digest);
+	/* Only now: while there was no room, VERIFIED was out of turn */
+	source->ended = true;
+	pmsm_session_commit(s, PMSM_END, sizeof(*end), pmsm_clock(), NULL);
+	return 0;
 }
 
 /* All that this migration took, the link's rings and buffers apart */
@@ -120,7 +126,6 @@ static int send_image(void)
 		error = pmsm_stream_contents(&source->stream, &image);
 	if (!error)
 		error = pmsm_fault(PMSM_STEP_STREAMED);
-	source->ended = true;
 	if (!error)
 		error = send_end();
 	while (!error && !pmsm_session_idle(s))
@@ -169,6 +174,8 @@ static int source_prepare(void)
 static void source_restored(void)
 {
 	stamps.came_back = rdtsc_ordered();
+	/* What is free holds the target's leftovers */
+	swsusp_mark_free_pages();
 	pmsm_gate_close();
 	pmsm_wake_reset();
 	if (handover->magic == PMSM_HANDOVER_MAGIC)
