@@ -10,6 +10,7 @@
  */
 
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/kernel.h>
 #include <linux/reboot.h>
@@ -105,13 +106,15 @@ static void ask(struct pmsm_arrival *arrival)
 {
 	struct pmsm_session *s = &arrival->session;
 	u64 patience = pmsm_clock() + s->timeout;
-	u32 before = s->tx_next;
+	unsigned int room;
 
-	arrival->ready = true;
-	while (s->tx_next == before && !s->called_off) {
+	do {
 		pmsm_session_persist(s);
-		pmsm_talk_send(s, PMSM_READY, "", 0);
-	}
+	} while (IS_ERR(pmsm_talk_reserve(s, &room)) && !s->called_off);
+	if (s->called_off)
+		return;
+	arrival->ready = true;
+	pmsm_session_commit(s, PMSM_READY, 0, pmsm_clock(), NULL);
 	while (!arrival->committed && !s->called_off) {
 		poll(arrival);
 		s->error = 0;

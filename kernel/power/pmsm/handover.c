@@ -7,9 +7,10 @@
  * Runs with interrupts off on one CPU, all devices but the link stopped.
  */
 
-#include <linux/errno.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/string.h>
 #include <linux/time64.h>
 
 #include "clock.h"
@@ -28,11 +29,18 @@ static int prepare(struct pmsm_source *source)
 {
 	struct pmsm_wire_prepare *account = &source->account;
 	struct pmsm_session *s = &source->session;
+	unsigned int room;
+	void *msg = pmsm_talk_reserve(s, &room);
 
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
 	account->stopped_ns = cpu_to_be64(pmsm_slept());
 	account->held_ns = cpu_to_be64(pmsm_clock() - source->verified_at);
+	memcpy(msg, account, sizeof(*account));
+	/* Only now: while there was no room, answers were out of turn */
 	s->renewable = true;
-	return pmsm_talk_send(s, PMSM_PREPARE, account, sizeof(*account));
+	pmsm_session_commit(s, PMSM_PREPARE, sizeof(*account), pmsm_clock(), NULL);
+	return 0;
 }
 
 /*
@@ -116,16 +124,14 @@ static int settle_doubt(struct pmsm_source *source, enum pmsm_in_doubt policy)
 static int commit(struct pmsm_source *source, enum pmsm_in_doubt policy)
 {
 	struct pmsm_session *s = &source->session;
-	u32 before = s->tx_next;
+	unsigned int room;
+	void *msg = pmsm_talk_reserve(s, &room);
 	u64 until;
-	int error;
 
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
 	source->decided = true;
-	error = pmsm_talk_send(s, PMSM_COMMIT, "", 0);
-	if (s->tx_next == before) {
-		source->decided = false;
-		return error;
-	}
+	pmsm_session_commit(s, PMSM_COMMIT, 0, pmsm_clock(), NULL);
 
 	until = pmsm_clock() + s->timeout;
 	while (!source->committed && pmsm_clock() < until) {

@@ -9,7 +9,7 @@
 #include <linux/err.h>
 #include <linux/if_ether.h>
 #include <linux/mm.h>
-#include <linux/ratelimit.h>
+#include <linux/pmsm.h>
 #include <linux/slab.h>
 
 #include "clock.h"
@@ -64,10 +64,34 @@ static int send_verdict(struct pmsm_session *s,
 	return pmsm_talk_poll(s);
 }
 
+/* The next one, or the same with the move itself: leave that to the listener */
+static bool is_next(const struct pmsm_session *s, const struct pmsm_frame *frame,
+		    unsigned int len)
+{
+	return pmsm_frame_check(frame, len) == PMSM_FRAME_GOOD &&
+	       frame->type == PMSM_HELLO && be64_to_cpu(frame->session) != s->id;
+}
+
 static void wait_until_heard(struct pmsm_session *s)
 {
-	while (!pmsm_session_idle(s) && !pmsm_talk_poll(s))
-		usleep_range(PMSM_ANSWER_POLL_US, 2 * PMSM_ANSWER_POLL_US);
+	const struct pmsm_link_ops *ops = s->link->ops;
+	struct pmsm_frame *frame;
+	unsigned int len;
+
+	while (!pmsm_session_idle(s) && !s->error) {
+		frame = ops->recv(s->link, &len);
+		if (!frame) {
+			usleep_range(PMSM_ANSWER_POLL_US,
+				     2 * PMSM_ANSWER_POLL_US);
+			if (!ops->recv(s->link, &len))
+				pmsm_talk_poll(s);
+			continue;
+		}
+		if (is_next(s, frame, len))
+			return;
+		pmsm_session_input(s, frame, len, pmsm_clock());
+		ops->recv_done(s->link);
+	}
 }
 
 /**

@@ -126,6 +126,12 @@ void pmsm_frame_reason(const struct pmsm_frame *frame, int *code, char *text,
 	text[len] = '\0';
 }
 
+/* Frames lie at multiples of 8, as drivers have them */
+static size_t hold_stride(const struct pmsm_link *link)
+{
+	return round_up(link->frame_size, 8);
+}
+
 /**
  * pmsm_session_hold_size - memory that a session needs for early frames
  * @link: The link, open.
@@ -135,7 +141,7 @@ void pmsm_frame_reason(const struct pmsm_frame *frame, int *code, char *text,
  */
 size_t pmsm_session_hold_size(const struct pmsm_link *link, u32 rx_window)
 {
-	return (size_t)rx_window * link->frame_size;
+	return rx_window * hold_stride(link);
 }
 
 /**
@@ -477,8 +483,13 @@ static void retransmit(struct pmsm_session *s, u64 now)
 
 static void deliver(struct pmsm_session *s, const struct pmsm_frame *frame)
 {
+	u32 i = s->rx_next % s->rx_window;
 	int error;
 
+	if (s->held[i]) {
+		s->held[i] = 0;
+		s->nr_held--;
+	}
 	s->rx_next++;
 	s->stats.rx++;
 	error = s->deliver(s->ctx, frame->type, frame->payload,
@@ -489,8 +500,7 @@ static void deliver(struct pmsm_session *s, const struct pmsm_frame *frame)
 
 static struct pmsm_frame *held_frame(struct pmsm_session *s, u32 seq)
 {
-	return (void *)(s->hold + (size_t)(seq % s->rx_window) *
-			s->link->frame_size);
+	return (void *)(s->hold + seq % s->rx_window * hold_stride(s->link));
 }
 
 static void deliver_held(struct pmsm_session *s)
@@ -498,26 +508,15 @@ static void deliver_held(struct pmsm_session *s)
 	u32 i = s->rx_next % s->rx_window;
 
 	while (!s->error && s->held[i]) {
-		s->held[i] = 0;
-		s->nr_held--;
 		deliver(s, held_frame(s, s->rx_next));
 		i = s->rx_next % s->rx_window;
 	}
 }
 
-static void take_sequenced(struct pmsm_session *s,
-			   const struct pmsm_frame *frame, unsigned int len)
+static void hold(struct pmsm_session *s, const struct pmsm_frame *frame,
+		 unsigned int len, u32 ahead)
 {
 	u32 seq = be32_to_cpu(frame->seq);
-	u32 ahead = seq - s->rx_next;
-
-	if (!s->ack_due++)
-		s->ack_since = s->heard;
-	if (!ahead) {
-		deliver(s, frame);
-		deliver_held(s);
-		return;
-	}
 
 	/* Out of order: the peer wants to know what is missing */
 	s->ack_now = true;
@@ -530,6 +529,21 @@ static void take_sequenced(struct pmsm_session *s,
 	s->held[seq % s->rx_window] = len;
 	s->nr_held++;
 	s->stats.reordered++;
+}
+
+static void take_sequenced(struct pmsm_session *s,
+			   const struct pmsm_frame *frame, unsigned int len)
+{
+	u32 seq = be32_to_cpu(frame->seq);
+	u32 ahead = seq - s->rx_next;
+
+	if (!s->ack_due++)
+		s->ack_since = s->heard;
+	if (!ahead)
+		deliver(s, frame);
+	else
+		hold(s, frame, len, ahead);
+	deliver_held(s);
 }
 
 static bool from_peer(const struct pmsm_session *s,

@@ -147,11 +147,18 @@ void pmsm_store_grab_rest(struct pmsm_store *store)
 	grab(store, (GFP_STORE & ~__GFP_HARDWALL) | __GFP_MEMALLOC, 0, false);
 }
 
+static int count_ram(unsigned long pfn, unsigned long nr, void *arg)
+{
+	*(unsigned long *)arg += nr;
+	return 0;
+}
+
 static bool is_ram(unsigned long pfn, unsigned long nr)
 {
-	return region_intersects(PFN_PHYS(pfn), nr << PAGE_SHIFT,
-				 IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) ==
-	       REGION_INTERSECTS;
+	unsigned long found = 0;
+
+	walk_system_ram_range(pfn, nr, &found, count_ram);
+	return found == nr;
 }
 
 /**

@@ -123,11 +123,12 @@ static int flush_zeros(struct pmsm_stream *stream)
 
 static int send_zero_page(struct pmsm_stream *stream, unsigned long pfn)
 {
-	struct pmsm_run *last = &stream->zeros[stream->nr_zeros - 1];
+	struct pmsm_run *last = stream->nr_zeros ?
+				&stream->zeros[stream->nr_zeros - 1] : NULL;
 	int error = 0;
 
 	stream->zero_pages++;
-	if (stream->nr_zeros && last->pfn + last->nr == pfn) {
+	if (last && last->pfn + last->nr == pfn) {
 		last->nr++;
 		return 0;
 	}

@@ -36,7 +36,7 @@ static int take_begin(struct pmsm_target *target, const void *payload,
 {
 	const struct pmsm_wire_begin *begin = payload;
 
-	if (target->begun || len != sizeof(*begin))
+	if (!target->open || target->begun || len != sizeof(*begin))
 		return pmsm_fail(target, -EPROTO, "BEGIN out of turn");
 	if (be64_to_cpu(begin->max_pfn) > target->store.max_pfn)
 		return pmsm_fail(target, -ENOSPC,
@@ -127,6 +127,8 @@ static int take_data(struct pmsm_target *target, const void *payload,
 
 	if (error)
 		return error;
+	if (target->ended)
+		return pmsm_fail(target, -EPROTO, "contents after END");
 	if (len < sizeof(*data))
 		return pmsm_fail(target, -EPROTO, "short DATA");
 	error = pmsm_store_write(&target->store, be64_to_cpu(data->addr),
@@ -140,6 +142,8 @@ static int take_zero(struct pmsm_target *target, const void *payload,
 	const struct pmsm_wire_run *run = payload;
 	int error = plan(target);
 
+	if (target->ended)
+		return pmsm_fail(target, -EPROTO, "contents after END");
 	if (!error && len % sizeof(*run))
 		error = pmsm_fail(target, -EPROTO, "odd ZERO");
 	for (; len && !error; len -= sizeof(*run), run++)

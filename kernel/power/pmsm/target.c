@@ -60,15 +60,18 @@ static int receive_image(struct pmsm_target *target)
 /* Say VERIFIED only when nothing here can fail any more */
 static int wait_for_word(struct pmsm_target *target)
 {
-	int error;
+	struct pmsm_session *s = &target->session;
+	unsigned int room;
+	void *msg;
 
 	/* Nothing else is on the wire any more, and every moment is downtime */
-	target->session.urgent = true;
+	s->urgent = true;
+	msg = pmsm_talk_reserve(s, &room);
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
 	target->verified = pmsm_clock();
-	error = pmsm_talk_send(&target->session, PMSM_VERIFIED, "", 0);
-	if (!error)
-		error = pmsm_talk_wait(&target->session, &target->prepared);
-	return error;
+	pmsm_session_commit(s, PMSM_VERIFIED, 0, target->verified, NULL);
+	return pmsm_talk_wait(s, &target->prepared);
 }
 
 /* A source that misses this repeats PREPARE, until the restored kernel speaks */
@@ -111,6 +114,7 @@ static int target_receive(void)
 	int error;
 
 	pmsm_store_grab_rest(&target->store);
+	target->open = true;
 	error = pmsm_fault(PMSM_STEP_STOPPED) ?: receive_image(target);
 	if (!error)
 		error = prepare_jump(target);

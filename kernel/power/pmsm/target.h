@@ -18,6 +18,7 @@
  * @self: What this machine says.
  * @begin: The image as a whole.
  * @account: The source's account of itself.
+ * @open: Devices are stopped, and the image may come.
  * @asked: A HELLO has come and waits for an answer.
  * @begun: @begin is there.
  * @planned: The last MAP has been seen.
@@ -42,6 +43,7 @@ struct pmsm_target {
 	struct pmsm_wire_hello self;
 	struct pmsm_wire_begin begin;
 	struct pmsm_wire_prepare account;
+	bool open;
 	bool asked;
 	bool begun;
 	bool planned;
