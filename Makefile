@@ -3,7 +3,7 @@
 
 export J V KSRC BUILD_TAG
 
-.PHONY: help deps kernel root demo demo-db check model bench lint series clean
+.PHONY: help deps kernel root demo demo-db check model fuzz campaign bench lint series clean
 
 help:
 	@echo 'PMSM: physical machine state migration for Linux 6.12'
@@ -13,6 +13,8 @@ help:
 	@echo '  make check      run every test    (T="move failure:cut" chooses some)'
 	@echo
 	@echo '  make model      check the model of the hand-over, and print figures as NAME VALUE'
+	@echo '  make fuzz       look for messages that break it    (T=60 seconds)'
+	@echo '  make campaign   many moves, each with a fault at random    (N=40 moves, SEED=1, RUN=K only that one)'
 	@echo '  make bench      measure, and print figures as NAME VALUE (N=5 runs, PART=machine|database)'
 	@echo '  make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck'
 	@echo '  make kernel     build the test kernel and print its path'
@@ -44,6 +46,12 @@ check: deps
 
 model: deps
 	@scripts/model
+
+fuzz: deps
+	@scripts/fuzz $(or $(T),60)
+
+campaign: deps
+	@scripts/campaign --runs $(or $(N),40) --seed $(or $(SEED),1) $(if $(RUN),--run $(RUN))
 
 bench: deps
 	@scripts/bench $(or $(N),5) $(PART)
