@@ -13,10 +13,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
 import frames
-from ktap import check, check_in, main
+from ktap import check, check_in, main, say
 from pmsmvm import NIC, move, try_move
-from wire import (ACCEPT, BEGIN, DEVICES, HELLO, HEADER, MAC, READY, REFUSE,
-                  VERDICT, Stranger, frame)
+from wire import (ACCEPT, ACK, BEGIN, DEVICES, HELLO, HEADER, MAC, READY,
+                  REFUSE, VERDICT, Stranger, frame)
 
 PREFLIGHT = "/sys/power/pmsm/preflight"
 EPERM = "Operation not permitted"
@@ -276,6 +276,21 @@ def description(devices):
                                                                    b"\0")
 
 
+def answer(a, stranger, messages, old):
+    """Have a machine ask, and answer it; returns what it makes of that."""
+    a.send("echo 1 > " + PREFLIGHT)
+    fields, _ = stranger.receive(HELLO)
+    while fields[8] in old:
+        # It was said again while the answer was on its way
+        fields, _ = stranger.receive(HELLO)
+    old.add(fields[8])
+    for seq, (kind, payload) in enumerate(messages):
+        stranger.send(frame(kind, payload, dst=fields[1], seq=seq, ack=1,
+                            session=fields[8]))
+    a.adopt()
+    return a.must("cat " + PREFLIGHT).splitlines()
+
+
 def test_bad_target(lab):
     """A source believes nothing that a target says."""
     a = lab.vm("a", transfer=lab.bad_wire().path).wait_boot()
@@ -284,7 +299,8 @@ def test_bad_target(lab):
     a.must("echo %s > /sys/power/pmsm/target" % MAC.hex(":"))
     stranger = Stranger(a.transfer)
     verdict = (VERDICT, bytes(4) + b"fine\n")
-    for answer in (
+    old = set()
+    for messages in (
             [(ACCEPT, description(1)[:-1])],
             [(ACCEPT, description(1) + b"\0")],
             [(ACCEPT, description(1)), (ACCEPT, description(1))],
@@ -294,23 +310,11 @@ def test_bad_target(lab):
             [(ACCEPT, description(0xffff)), verdict],
             [(ACCEPT, description(0)), (VERDICT, bytes(3))],
             [(DEVICES, bytes(12))], [verdict], [(READY, b"")]):
-        a.send("echo 1 > " + PREFLIGHT)
-        fields, _ = stranger.receive(HELLO)
-        for seq, (kind, payload) in enumerate(answer):
-            stranger.send(frame(kind, payload, dst=fields[1], seq=seq, ack=1,
-                                session=fields[8]))
-        a.adopt()
-        check_line(a.must("cat " + PREFLIGHT).splitlines(), "makes no sense")
+        check_line(answer(a, stranger, messages, old), "makes no sense")
     # A word too long, and one that is no error number
-    a.send("echo 1 > " + PREFLIGHT)
-    fields, _ = stranger.receive(HELLO)
-    for seq, (kind, payload) in enumerate(
-            [(ACCEPT, description(0)),
-             (VERDICT, b"\xff" * 4 + b"a\x1b[1m\n" + b"x" * 1300)]):
-        stranger.send(frame(kind, payload, dst=fields[1], seq=seq, ack=1,
-                            session=fields[8]))
-    a.adopt()
-    lines = a.must("cat " + PREFLIGHT).splitlines()
+    lines = answer(a, stranger, [
+        (ACCEPT, description(0)),
+        (VERDICT, b"\xff" * 4 + b"a\x1b[1m\n" + b"x" * 1300)], old)
     check_line(lines, r"^a\?\[1m$")
     check_line(lines, "^x{1300}$")
 
@@ -332,16 +336,22 @@ def test_flood(lab):
     before, lines = free_kib(b), len(b.console().splitlines())
     for number in range(300):
         stranger.send(hello(1000 + number))
-    for number in range(300):
+    for number in range(100):
         stranger.send(hello(2000 + number, DRY_RUN))
-    # The last one waits for an answer that does not come
+        fields, _ = stranger.receive(VERDICT)
+        stranger.send(frame(ACK, bytes(128), session=fields[8],
+                            ack=fields[9] + 1))
+        # Or both may be taken at once
+        time.sleep(0.01)
+    # And who does not say that he has heard it
+    for number in range(100):
+        stranger.send(hello(3000 + number, DRY_RUN))
     time.sleep(3)
-    types = answers(wire, b)
-    for kind in (REFUSE, ACCEPT, VERDICT):
-        check(types.count(kind) >= 20, "%d answers of type %d, of %d"
-              % (types.count(kind), kind, len(types)))
+    refused = answers(wire, b).count(REFUSE)
+    check(refused >= 100, "%d were refused" % refused)
     lost = before - free_kib(b)
-    check(lost < 1024, "%d KiB have gone" % lost)
+    say("%d KiB have gone" % lost)
+    check(lost < 512, "%d KiB have gone" % lost)
     lines = len(b.console().splitlines()) - lines
     check(lines < 300, "%d lines in the log" % lines)
     a = lab.vm("a", transfer=wire.path).wait_boot()

@@ -30,19 +30,22 @@ PERIOD_MS = 20
 TIMEOUT = 1
 # Stations, as in Vm(station=): a source that has moved is one of the latter
 FIRST, LISTENERS = 1, (2, 3)
-# And for the target to come up with the machine
 RESUME_TIMEOUT = 4
-# Steps of kernel/power/pmsm/fault.h that a kernel can be told to fail at.  What
-# the source is told for the restored kernel, that does.
-INJECT = {"source": ("hello", "accepted", "frozen", "scanned", "streamed",
-                     "prepare", "commit", "restart", "resumed"),
-          "target": ("accept", "stopped", "begun", "planned", "ended",
-                     "verified")}
-FAIL_STEP = "/sys/module/pmsm/parameters/fail_step"
-FAIL_TIMES = "/sys/kernel/debug/pmsm_fail/times"
-FAIL_APPEND = "pmsm.fail_step="
+# Steps that a kernel can be told to fail at, as in kernel/power/pmsm/fault.h:
+# at the first ones on the source everything runs, the last ones come when the
+# machine has been restored on the target
+AWAKE = ("link", "alloc", "hello", "accepted")
+RESTORED = ("restart", "resumed")
+INJECT = {
+    "source": (*AWAKE, "frozen", "scanned", "streamed", "prepare", "commit",
+               *RESTORED),
+    "target": ("accept", "stopped", "begun", "planned", "ended", "verified"),
+}
+TIMES = "/sys/kernel/debug/pmsm_fail/times"
+PARAMETERS = "/sys/module/pmsm/parameters"
+FAILING = "failing on purpose"
 KINDS = ("kill source", "kill target", "cut", "drop", "mangle",
-         "inject source", "inject target")
+         *("inject " + side for side in INJECT))
 # The last of each kind of frame to wait for: all of them come in every move
 MANY = {"MAP": 1, "DATA": 10000, "ZERO": 5, "ACK": 200}
 # Seconds until nobody is expected to run any more: with a link that is
@@ -50,8 +53,8 @@ MANY = {"MAP": 1, "DATA": 10000, "ZERO": 5, "ACK": 200}
 DOUBT, LIMIT, DEAD = 5, 20, 3
 # Then both are watched for so long: a source that halts may still wait for a
 # time-out to go on
-WATCH, SUSPECT = 1, TIMEOUT + 2
-KEPT = 10
+WATCH, SUSPECT = 1, RESUME_TIMEOUT + 2
+KEPT, PART = 10, 5
 SERVER_PORT = 3306
 FIN_SYN_RST = 7
 # Of the ordinary network: the first to come
@@ -61,12 +64,13 @@ CLIENT_PORT = 0
 TROUBLE = (Timeout, RuntimeError, OSError, ValueError)
 
 Plan = collections.namedtuple(
-    "Plan", "run kind step nth after delay_ms seconds mangle")
+    "Plan", "run kind step nth after delay_ms seconds mangle action")
 Plan.__doc__ += """
 
 nth: of all frames of the step's type; after: that has gone its way; delay_ms:
 between that and a kill; seconds: until a cut or a drop ends, None for long;
-mangle: percentages, as relay.c takes them.
+mangle: percentages, as relay.c takes them; action: what a kernel does that
+fails.
 """
 
 
@@ -90,7 +94,10 @@ def plan(seed, run):
         delay_ms=rng.choice((0, 0, 1, 5, 20, 100)),
         # None: until somebody runs, or nobody does for long
         seconds=rng.choice((0.1, 0.4, 0.8, 1.5, 3, None)),
-        mangle=percentages(rng))
+        mangle=percentages(rng),
+        # A process that hangs is not a machine that does
+        action=rng.choice(("error", "error", "panic") +
+                          (() if step in AWAKE else ("hang",))))
 
 
 def describe(p):
@@ -108,7 +115,7 @@ def describe(p):
     if p.kind == "mangle":
         return "mangle %s: loss %d dup %d reorder %d flip %d %%" % (
             where, *p.mangle)
-    return "%s %s" % (p.kind, p.step)
+    return "%s: %s at %s" % (p.kind, p.action, p.step)
 
 
 class Tail:
@@ -252,10 +259,10 @@ class World:
         db = self.db
         vm = db.machine("first", station=FIRST)
         db.serve(vm, fill=FILL)
-        vm.must("echo %d > /sys/power/pmsm/timeout" % TIMEOUT)
-        vm.must("echo %d > /sys/power/pmsm/resume_timeout" % RESUME_TIMEOUT)
-        vm.must("mount -t debugfs debugfs /sys/kernel/debug || "
-                "[ -e %s ]" % FAIL_TIMES)
+        vm.must("echo %d > /sys/power/pmsm/timeout; "
+                "echo %d > /sys/power/pmsm/resume_timeout; "
+                "mount -t debugfs debugfs /sys/kernel/debug"
+                % (TIMEOUT, RESUME_TIMEOUT))
         db.beacon(vm)
         self.keep(vm)
         for station in LISTENERS:
@@ -266,11 +273,11 @@ class World:
             "%s%d" % (name, station), station=station,
             append="pmsm.listen=%s,timeout=%d %s" % (NIC, TIMEOUT, append))
 
-    def failing_listener(self, station, step):
-        """One that does not go further than that, and has to boot for it."""
+    def failing_listener(self, station, words):
+        """One that boots, because of more words for its kernel."""
         self.made += 1
         return self.enroll(self.boot_listener(
-            station, "m%d.failing" % self.made, FAIL_APPEND + step))
+            station, "m%d.failing" % self.made, words))
 
     def keep(self, vm):
         path = os.path.join(self.lab.folder, vm.name + ".saved")
@@ -362,17 +369,20 @@ class World:
                          "\"%d\"; ioctl(F, 0x5207, 0)'" % time.time_ns())
         self.db.watch(load=False, period_ms=PERIOD_MS)
 
-    def prepare(self, fail_step=None):
-        """Somebody who serves, and somebody who listens."""
+    def prepare(self, words=""):
+        """Somebody who serves, and somebody who listens.
+
+        With words for the latter's kernel.
+        """
         if self.source is None:
             self.reset()
-        if fail_step:
+        if words:
             self.discard(self.target)
             self.target = None
         station = next(station for station in LISTENERS
                        if station != self.source.station)
-        if fail_step:
-            self.target = self.failing_listener(station, fail_step)
+        if words:
+            self.target = self.failing_listener(station, words)
         elif self.target is None:
             self.target = self.load(station)
         self.repair()
@@ -431,11 +441,19 @@ class Run:
             vm.console_start = len(vm.console())
         self.disk_start = world.disk.size()
         self.ears = Ears(world, p.run, folder)
+        # Whose kernel fails by itself
+        self.victim = None
+        if p.kind == "inject target" or p.step in RESTORED:
+            self.victim = self.target
+        elif p.kind == "inject source":
+            self.victim = self.source
         self.before = self.sprung()
         self.start = time.time_ns()
         # When the fault was there, and when it ends by itself
         self.fault, self.mend_at = None, None
         self.killed = None
+        # Who is still there in the end, and should not be
+        self.stays = None
 
     def go(self):
         """Returns what became of it, FIELDS, and who runs in the end."""
@@ -448,10 +466,13 @@ class Run:
         self.wait_over()
         since = time.time_ns()
         self.watch()
+        self.part()
         result, runs = self.conclude(since)
         if runs:
             # The shell has to answer as well
             runs.adopt()
+            if self.victim:
+                runs.must("echo > %s/fail_step" % PARAMETERS)
         return result, runs
 
     def wait_well(self):
@@ -466,16 +487,16 @@ class Run:
         if p.kind == "drop":
             wire.tell("drop %d" % TYPES[p.step])
         elif p.kind == "inject source":
-            self.source.send("echo 1 > %s; echo %s > %s"
-                             % (FAIL_TIMES, p.step, FAIL_STEP))
+            self.source.must("echo 1 > %s; echo %s > %s/fail_action; "
+                             "echo %s > %s/fail_step" % (
+                                 TIMES, p.action, PARAMETERS, p.step,
+                                 PARAMETERS))
         elif p.kind != "inject target":
             wire.tell("trap %d %d%s" % (TYPES[p.step], p.nth,
                                         " after" if p.after else ""))
 
     def wait_step(self):
         """Until the step comes; returns whether it does."""
-        if self.plan.kind.startswith("inject"):
-            return True
         until = time.monotonic() + LIMIT
         while time.monotonic() < until and not self.ears.over():
             self.ears.listen(0.004)
@@ -484,7 +505,9 @@ class Run:
         return False
 
     def sprung(self):
-        """How often the relay has met what it was told to."""
+        """How often what was planned has come."""
+        if self.victim:
+            return FAILING in self.victim.console()[self.victim.console_start:]
         return sum(len(self.world.wire.said(word))
                    for word in ("trapped", "dropped"))
 
@@ -497,6 +520,8 @@ class Run:
             wire.tell("mend" if p.after else "spill")
         elif p.kind == "cut":
             wire.tell("cut")
+        elif self.victim and p.action != "error":
+            self.killed = self.victim
         elif p.kind == "mangle":
             wire.tell("mangle %d %d %d %d" % p.mangle)
             wire.tell("mend")
@@ -544,6 +569,20 @@ class Run:
         # What was on its way, and the one that goes on
         self.ears.listen(0.2)
 
+    def part(self):
+        """With a good link, a side that waits finds that it need not."""
+        over = self.ears.over()
+        other = self.source if over == self.target.name else self.target
+        # A target that has not been overwritten goes back to listening
+        if not over or self.killed or (other is self.target and
+                                       not self.ears.seen("RESUMED")):
+            return
+        self.world.repair()
+        until = time.monotonic() + PART
+        while other.alive() and time.monotonic() < until:
+            self.ears.listen(0.1)
+        self.stays = other if other.alive() else None
+
     def connection(self, since):
         """Whether the server goes on to answer, as on the same connection."""
         until = time.monotonic() + KEPT
@@ -582,10 +621,14 @@ class Run:
         rolled_back = runs is self.source and connection == "kept"
         if fault_first and not rolled_back:
             why.append("not rolled back")
+        if self.stays:
+            why.append("%s stays, with a good link" % self.stays.name)
         turn = world.out_of_turn(decided, moved, self.disk_start)
         if turn:
             why.append(turn)
         why += self.splats()
+        why += ["somebody else has ended QEMU of " + vm.name
+                for vm in self.watched if vm.was_ended()]
         if runs and connection == "kept" and not why:
             checked = world.db.checked()
             if not checked.startswith("ok"):
@@ -607,6 +650,8 @@ class Run:
         """Complaints on the consoles, in this run."""
         return ["%s: %s" % (vm.name, line)
                 for vm in self.watched
+                # A planned crash shows there
+                if not (vm is self.victim and vm is self.killed)
                 for line in vm.console()[vm.console_start:].splitlines()
                 if SPLAT.search(line)]
 
@@ -620,17 +665,20 @@ class Campaign:
         self.results = []
 
     def prepare(self, p):
-        fail_step = p.step if p.kind == "inject target" else None
+        words = ("pmsm.fail_step=%s pmsm.fail_action=%s" % (p.step, p.action)
+                 if p.kind == "inject target" else "")
         try:
-            self.world.prepare(fail_step)
+            self.world.prepare(words)
         except TROUBLE as error:
             print("# preparing run %d: %s" % (p.run, error), flush=True)
             self.world.forget()
-            self.world.prepare(fail_step)
+            self.world.prepare(words)
 
     def run(self, number, keep=False):
         """One run; returns what became of it."""
         world, p = self.world, plan(self.seed, number)
+        if not world.db.client.alive():
+            raise RuntimeError("the client has gone: was QEMU killed?")
         self.prepare(p)
         run = Run(world, p, self.lab.folder)
         runs = None

@@ -25,13 +25,19 @@ SPLAT = re.compile(r"WARNING:|BUG:|INFO: possible|INFO: task|suspicious|"
                    r"Kernel panic|soft lockup|hung task|UBSAN|KASAN")
 
 
+# For slow kernels that need much memory: test_hardened.py
+PATIENCE = float(os.environ.get("PMSM_PATIENCE", 1))
+MEMORY = int(os.environ.get("PMSM_MEMORY", 1))
+APPEND = os.environ.get("PMSM_APPEND", "")
+
+
 class Timeout(Exception):
     """Something did not happen in time."""
 
 
 def wait_for(what, timeout, condition):
     """Wait until condition() is true and return what it returned."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         result = condition()
         if result:
@@ -80,8 +86,9 @@ class Vm:
         has written, it does not boot but goes on as that machine, which must
         have had the same settings.
         """
-        self.lab, self.name, self.memory, self.cpus = lab, name, memory, cpus
-        self.append, self.disks, self.mtu, self.cpu = append, disks, mtu, cpu
+        self.lab, self.name, self.cpus = lab, name, cpus
+        self.memory, self.append = memory * MEMORY, append
+        self.disks, self.mtu, self.cpu = disks, mtu, cpu
         self.kernel = kernel or lab.kernel
         self.transfer, self.ordinary, self.address = transfer, ordinary, address
         self.mac, self.root, self.private = mac, root, private
@@ -161,7 +168,8 @@ class Vm:
             line += "pmsmtest.ip=%s " % self.address
         if self.saved:
             cmd += ["-incoming", "defer"]
-        return cmd + self.extra + ["-append", line + self.append]
+        return cmd + self.extra + ["-append", " ".join((line, APPEND,
+                                                        self.append))]
 
     def start(self):
         """Start the machine; it needs time to boot."""
@@ -209,6 +217,11 @@ class Vm:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def was_ended(self):
+        """Whether QEMU was told to end, which kill() does not do."""
+        with open(self.path("err")) as err:
+            return "terminating on signal" in err.read()
+
     def kill(self):
         if self.process is not None:
             self.process.kill()
@@ -217,7 +230,7 @@ class Vm:
     def wait_exit(self, timeout=20):
         """Wait until the machine has powered itself off."""
         try:
-            self.process.wait(timeout)
+            self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Timeout("%s: not off in %g s" % (self.name, timeout))
 
@@ -265,7 +278,7 @@ class Vm:
             self.shell = socket.socket(socket.AF_UNIX)
             self.shell.connect(self.path("shell"))
         self.buffer = b""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while True:
             try:
                 if self.run("echo hello", 2)[1] == "hello":
@@ -287,7 +300,7 @@ class Vm:
         end = "" if cmd.rstrip().endswith("&") else ";"
         self.send("{ %s%s } 2>&1; echo %s$?%s" % (cmd, end, mark, mark))
         pattern = re.compile((r"%s(\d+)%s\r?\n" % (mark, mark)).encode())
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         looked = 0
         while True:
             found = pattern.search(self.buffer, looked)

@@ -18,9 +18,10 @@ TYPES = {name: number for number, name in enumerate((
     "PREPARE", "RESUMED", "READY", "COMMIT", "COMMITTED", "DEVICES", "VERDICT",
     "ACK", "REFUSE", "RESET", "DONE", "BLAST", "BLAST_END", "BLAST_REPORT"))}
 (HELLO, ACCEPT, BEGIN, VERIFIED, PREPARE, RESUMED, READY, COMMIT, COMMITTED,
- DEVICES, VERDICT, REFUSE, RESET) = (TYPES[name] for name in (
+ DEVICES, VERDICT, ACK, REFUSE, RESET) = (TYPES[name] for name in (
      "HELLO", "ACCEPT", "BEGIN", "VERIFIED", "PREPARE", "RESUMED", "READY",
-     "COMMIT", "COMMITTED", "DEVICES", "VERDICT", "REFUSE", "RESET"))
+     "COMMIT", "COMMITTED", "DEVICES", "VERDICT", "ACK", "REFUSE",
+     "RESET"))
 # Every migration that works has these, in this order but for ACK
 STEPS = ("HELLO", "ACCEPT", "DEVICES", "VERDICT", "BEGIN", "MAP", "DATA",
          "ZERO", "END", "VERIFIED", "PREPARE", "RESUMED", "READY", "COMMIT",
