@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
 from ktap import check, check_in, main, say
-from pmsmvm import NIC, move, try_move, wait_for
+from pmsmvm import NIC, PATIENCE, move, try_move, wait_for
 
 # As in kernel/power/pmsm/fault.h
 SOURCE = ("link", "alloc", "hello", "accepted", "frozen", "scanned",
@@ -29,7 +29,8 @@ class Chain:
         self.vm = self.machine("m0").wait_boot()
         self.vm.must("mount -t debugfs debugfs /sys/kernel/debug")
         self.vm.must("echo 2 > /sys/power/pmsm/timeout; "
-                     "echo 4 > /sys/power/pmsm/resume_timeout")
+                     "echo %d > /sys/power/pmsm/resume_timeout"
+                     % (4 * PATIENCE))
         self.filled = self.vm.program("memfill run --mib 20")
         self.targets = 0
 

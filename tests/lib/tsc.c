@@ -4,7 +4,6 @@
  * see the same counter, but a kernel that finds out for itself while the host is
  * busy may be wrong by far.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -12,9 +11,9 @@
 #define TRIES	20
 
 /* A moment by both clocks, the closest of some tries */
-static void both(uint64_t *ns, uint64_t *cycles)
+static void both(unsigned long long *ns, unsigned long long *cycles)
 {
-	uint64_t before, after, best = ~0ULL;
+	unsigned long long before, after, best = ~0ULL;
 	struct timespec now;
 	int i;
 
@@ -33,7 +32,7 @@ static void both(uint64_t *ns, uint64_t *cycles)
 int main(void)
 {
 	const struct timespec pause = { .tv_nsec = 50000000 };
-	uint64_t ns[2], cycles[2];
+	unsigned long long ns[2], cycles[2];
 
 	both(&ns[0], &cycles[0]);
 	nanosleep(&pause, NULL);

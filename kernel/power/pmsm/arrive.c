@@ -13,7 +13,6 @@
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/kernel.h>
-#include <linux/reboot.h>
 
 #include "arrive.h"
 #include "clock.h"
@@ -44,7 +43,6 @@ static int poll(struct pmsm_arrival *arrival)
 static void __noreturn power_off(const char *reason)
 {
 	pr_emerg("not moved: %s; this machine goes off\n", reason);
-	machine_shutdown();
 	pmsm_machine_off();
 }
 

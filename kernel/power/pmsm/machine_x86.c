@@ -170,20 +170,29 @@ unsigned long pmsm_machine_safe_pages(void)
 	return nr;
 }
 
+/* A machine that has resumed already has more going on than this CPU */
+static void stop_the_rest(void)
+{
+	if (!irqs_disabled())
+		machine_shutdown();
+}
+
 /**
  * pmsm_machine_power_off - turn this machine off for good
  *
  * Devices are frozen and processes are not thawed: their state belongs to the
- * machine that has taken over.  Runs with interrupts off on the only online
- * CPU and asks the firmware directly.  Call pmsm_machine_off() instead: this
+ * machine that has taken over.  So the firmware is asked directly, with interrupts
+ * off and the other CPUs stopped, if they have not been.  Call pmsm_machine_off() instead: this
  * returns if the firmware does not comply.
  */
 void pmsm_machine_power_off(void)
 {
 	if (IS_ENABLED(CONFIG_ACPI) && !acpi_disabled) {
 		acpi_enter_sleep_state_prep(ACPI_STATE_S5);
+		stop_the_rest();
 		acpi_enter_sleep_state(ACPI_STATE_S5);
 	}
+	stop_the_rest();
 	do_kernel_power_off();
 
 	pr_emerg("the firmware does not power this machine off: do it by hand\n");

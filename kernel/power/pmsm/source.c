@@ -7,7 +7,6 @@
 #include <linux/etherdevice.h>
 #include <linux/mm.h>
 #include <linux/random.h>
-#include <linux/reboot.h>
 #include <linux/syscalls.h>
 #include <linux/timekeeping.h>
 
@@ -188,7 +187,6 @@ static void source_restored(void)
 static void __noreturn unaccounted(void)
 {
 	pr_emerg("restored, but the target left no account of it: this machine goes off\n");
-	machine_shutdown();
 	pmsm_machine_off();
 }
 
