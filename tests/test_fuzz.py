@@ -44,9 +44,29 @@ PLANTED = {
     "the digest does not matter": (
         "target", "take.c", "be64_to_cpu(end->digest) != target->digest", "0"),
     "a processor that lacks something is good enough": (
-        "target", "compat.c", "len ? -EOPNOTSUPP : 0", "0"),
+        "target", "compat.c", "	if (len)\n", "	if (0)\n"),
     "the restored kernel takes COMMIT before it is ready": (
         "target", "arrive.c", "!arrival->ready || ", ""),
+    "a REFUSE is as long as its reasons": (
+        "target", "session.c",
+        "min3((unsigned int)strlen(text), room, PMSM_REFUSE_LEN - 1U)",
+        "strlen(text) + 0 * room"),
+    "all devices go into one frame": (
+        "target", "preflight_answer.c", "min(nr, max)", "nr + 0 * max"),
+    "there may be more devices than were announced": (
+        "source", "preflight.c",
+        "be16_to_cpu(pf->target.nr_devices) -\n				 pf->nr_devices",
+        "U16_MAX"),
+    "a verdict may come before the devices": (
+        "source", "preflight.c", " ||\n	    pf->nr_devices != "
+        "be16_to_cpu(pf->target.nr_devices)", ""),
+    "words of the target go into the log as they are": (
+        "source", "reasons.c", "make_printable(line, len)",
+        "make_printable(line, 0)"),
+    "a move begins whatever speaks against it": (
+        "source", "negotiate.c", "&source->reasons);\n	if (error)\n"
+        "		return error;\n	/* Warn",
+        "&source->reasons);\n	/* Warn"),
     "the source takes READY before RESUMED": (
         "source", "answer.c", "take_in_turn(source->resumed, ",
         "take_in_turn(true, "),

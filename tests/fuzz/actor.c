@@ -10,7 +10,7 @@
 /* Frames that it remembers, and most that it says at a time */
 #define LOG		32
 #define SLOTS		32
-#define PATCHES		4
+#define PATCHES		12
 /* Most that a frame can be longer than the link carries */
 #define EXTRA		(255 * 8 + 255)
 /* Looks for a frame that the longest script may take, and some to spare */
@@ -268,7 +268,7 @@ static void say_ack(const struct record *r)
 unsigned int actor_words(char *text, u8 how, u8 fill)
 {
 	unsigned int room = actor_room() - sizeof(struct pmsm_wire_reason);
-	unsigned int len = min_t(unsigned int, fill << (how & 8 ? 3 : 0), room);
+	unsigned int len = min_t(unsigned int, fill << (how & 8 ? 4 : 0), room);
 	const unsigned int warning = strlen(PMSM_WARNING);
 	unsigned int at;
 

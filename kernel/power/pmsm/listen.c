@@ -67,6 +67,11 @@ static void log_refused(void)
 
 static void refuse(int error)
 {
+	if (!target->reasons.error)
+		pmsm_reasons_add(&target->reasons, error,
+				 "the target cannot answer (error %d)", error);
+	pmsm_reasons_first(&target->reasons, target->reason,
+			   sizeof(target->reason));
 	pmsm_session_send_reason(&target->session, PMSM_REFUSE, error,
 				 target->reasons.text);
 	log_refused();
@@ -110,8 +115,6 @@ static void call_off(int error)
 {
 	int i;
 
-	/* A REFUSE may have lines, but comes from targets only */
-	strreplace(target->session.reason, '\n', '?');
 	if (target->session.reason[0])
 		pr_err("source calls it off: %s\n", target->session.reason);
 	else if (target->reason[0])
@@ -166,6 +169,7 @@ static void answer_dry_run(struct pmsm_link *link)
 
 static void take_in(struct pmsm_link *link)
 {
+	bool accepted;
 	int error;
 
 	if (be32_to_cpu(target->source.flags) & PMSM_HELLO_DRY_RUN) {
@@ -176,18 +180,15 @@ static void take_in(struct pmsm_link *link)
 			    target->session.peer);
 	pmsm_activity_set(PMSM_RECEIVING);
 	error = accept();
-	if (error) {
-		if (!target->reasons.error)
-			pmsm_reasons_add(&target->reasons, error,
-					 "the target cannot answer (error %d)",
-					 error);
-		pmsm_reasons_first(&target->reasons, target->reason,
-				   sizeof(target->reason));
-		refuse(error);
-	} else {
+	accepted = !error;
+	if (accepted)
 		error = pmsm_target_restore(target);
+	/* A REFUSE may have lines, but comes from targets only */
+	strreplace(target->session.reason, '\n', '?');
+	if (accepted)
 		call_off(error);
-	}
+	else
+		refuse(error);
 	remember_failure(error);
 	pmsm_store_free(&target->store);
 	pmsm_activity_set(PMSM_LISTENING);

@@ -100,7 +100,7 @@ void pmsm_reasons_take(struct pmsm_reasons *r, int error, const char *text,
 
 	while (len) {
 		part = line_len(text, len);
-		if (part)
+		if (part && text[0])
 			pmsm_reasons_add(r, is_warning(text, part) ? 0 : error,
 					 "%.*s", part, text);
 		part = min(part + 1, len);

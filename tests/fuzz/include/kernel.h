@@ -4,7 +4,7 @@
  *
  * Every <linux/...> and <asm/...> header that they include, and that is neither
  * in this folder nor the host's, is this one.  What the world around them does
- * is in world.c.
+ * is in kernel.c, memory.c and machine.c.
  */
 #ifndef _FUZZ_KERNEL_H
 #define _FUZZ_KERNEL_H
@@ -512,10 +512,6 @@ u64 get_random_u64(void);
 bool secretmem_active(void);
 int security_locked_down(int what);
 bool hibernation_available(void);
-
-static inline void machine_shutdown(void)
-{
-}
 
 static inline void native_halt(void)
 {
