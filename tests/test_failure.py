@@ -148,7 +148,7 @@ def test_cut_in_stream(lab):
 
 
 def test_cut_in_map(lab):
-    cut_at(lab, 8)
+    cut_at(lab, 16)
 
 
 def killed(lab, when, on_source=False):

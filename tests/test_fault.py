@@ -87,7 +87,7 @@ def test_target(lab):
     for step in TARGET[1:]:
         target = chain.target("pmsm.fail_step=" + step)
         check_in("Input/output error", try_move(chain.vm), "at " + step)
-        target.wait_console("listening again", 20)
+        target.wait_console("listening again|refused", 20)
         check_in("step " + step, target.console(), "the target's console")
         chain.goes_to(target)
         # What it was told is not part of the machine that came
