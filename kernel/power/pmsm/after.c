@@ -18,6 +18,8 @@
 #include "talk.h"
 
 #define PMSM_AFTER_POLL_MS	10
+/* Others may want the NIC, so a flood may not keep us */
+#define PMSM_AFTER_FRAMES	256
 /* Who has not asked by then has been switched off */
 #define PMSM_AFTER_MS		600000
 
@@ -65,10 +67,10 @@ void pmsm_after_answer(struct pmsm_session *s, const struct pmsm_frame *frame,
 
 static void answer_all(struct pmsm_session *s)
 {
+	unsigned int len, budget = PMSM_AFTER_FRAMES;
 	struct pmsm_frame *frame;
-	unsigned int len;
 
-	while ((frame = s->link->ops->recv(s->link, &len))) {
+	while (budget-- && (frame = s->link->ops->recv(s->link, &len))) {
 		pmsm_after_answer(s, frame, len);
 		s->link->ops->recv_done(s->link);
 	}

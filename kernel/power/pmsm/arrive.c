@@ -22,6 +22,8 @@
 
 #define PMSM_POLL_US		50
 #define PMSM_RESET_REPEAT	3
+/* Wait so long for the source to know that this machine runs */
+#define PMSM_TELL_MS		50
 
 static int arrival_deliver(void *ctx, unsigned int type, const void *payload,
 			   unsigned int len, u32 crc)
@@ -123,6 +125,23 @@ static void ask(struct pmsm_arrival *arrival)
 	}
 }
 
+/*
+ * Usually a round trip.  If the answer is lost, it is better to say it again now
+ * than when processes have been thawed: the source counts the time.
+ */
+static void tell(struct pmsm_arrival *arrival)
+{
+	struct pmsm_session *s = &arrival->session;
+	u64 until = pmsm_clock() + PMSM_TELL_MS * PMSM_NS_PER_MS;
+
+	pmsm_session_persist(s);
+	pmsm_talk_send(s, PMSM_COMMITTED, "", 0);
+	while (!pmsm_session_idle(s) && pmsm_clock() < until) {
+		poll(arrival);
+		pmsm_session_persist(s);
+	}
+}
+
 /**
  * pmsm_arrive - ask the source whether this machine may run
  * @arrival: Memory for it, with anything in it.
@@ -155,5 +174,5 @@ void pmsm_arrive(struct pmsm_arrival *arrival, struct pmsm_link *link,
 	ask(arrival);
 	if (!arrival->committed)
 		give_up(arrival, -ECONNABORTED, "the source has called it off");
-	pmsm_talk_send(&arrival->session, PMSM_COMMITTED, "", 0);
+	tell(arrival);
 }

@@ -40,6 +40,9 @@ static struct pmsm_settings settings = {
 
 static DEFINE_MUTEX(settings_mutex);
 
+/* One at a time: locked on the source, and unlocked where it runs then */
+static DEFINE_MUTEX(migrating);
+
 /**
  * pmsm_listen_nic - the NIC that pmsm.listen= names
  *
@@ -177,8 +180,14 @@ int pmsm_migrate(void)
 
 	if (error)
 		return error;
+	if (!mutex_trylock(&migrating)) {
+		pr_err("this machine is being moved already\n");
+		return -EBUSY;
+	}
 	get_settings(&s);
-	return with_console(pmsm_source_migrate, &s);
+	error = with_console(pmsm_source_migrate, &s);
+	mutex_unlock(&migrating);
+	return error;
 }
 
 static int start_listening(const char *text)

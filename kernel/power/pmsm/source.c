@@ -91,7 +91,8 @@ static unsigned long extra_pages(void)
 	size_t held = pmsm_session_hold_size(link, PMSM_WINDOW_SMALL);
 
 	return pmsm_image_extra_pages(&image) + PFN_UP(sizeof(*source)) +
-	       PFN_UP(sizeof(*handover)) + PFN_UP(held);
+	       PFN_UP(sizeof(*handover)) + PFN_UP(sizeof(*arrival)) +
+	       PFN_UP(held);
 }
 
 static u64 data_bytes(void)
@@ -373,6 +374,12 @@ int pmsm_source_migrate(const struct pmsm_settings *said)
 	pmsm_activity_set(PMSM_MIGRATING);
 	memset(&stamps, 0, sizeof(stamps));
 	error = hibernate_image(&pmsm_image_ops);
+	/* Back on the target, but not as far as asking whether it may run */
+	if (error && stamps.came_back) {
+		pr_emerg("not moved: error %d on the way back; this machine goes off\n",
+			 error);
+		pmsm_machine_off();
+	}
 	pmsm_gate_remove();
 	pmsm_wake_unwatch();
 	if (!error && !stamps.came_back) {

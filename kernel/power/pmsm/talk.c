@@ -71,7 +71,7 @@ int pmsm_talk_wait_until(struct pmsm_session *s, const bool *condition,
 	while (!error && !READ_ONCE(*condition)) {
 		cpu_relax();
 		error = pmsm_talk_poll(s);
-		if (!error && pmsm_clock() > until)
+		if (!error && !READ_ONCE(*condition) && pmsm_clock() > until)
 			error = -ETIMEDOUT;
 	}
 	return error;
