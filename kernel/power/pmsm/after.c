@@ -52,7 +52,8 @@ void pmsm_after_answer(struct pmsm_session *s, const struct pmsm_frame *frame,
 	u8 peer[ETH_ALEN];
 	u64 id = s->id;
 
-	if (pmsm_frame_check(frame, len) != PMSM_FRAME_GOOD || !left_behind ||
+	/* Usually there is none, and the check costs time */
+	if (!left_behind || pmsm_frame_check(frame, len) != PMSM_FRAME_GOOD ||
 	    be64_to_cpu(frame->session) != left_behind ||
 	    (frame->type != PMSM_RESUMED && frame->type != PMSM_READY))
 		return;

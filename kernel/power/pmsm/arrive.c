@@ -10,7 +10,6 @@
  */
 
 #include <linux/delay.h>
-#include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/kernel.h>
 
@@ -21,7 +20,6 @@
 #include "talk.h"
 
 #define PMSM_POLL_US		50
-#define PMSM_RESET_REPEAT	3
 /* Wait so long for the source to know that this machine runs */
 #define PMSM_TELL_MS		50
 
@@ -53,13 +51,10 @@ static void __noreturn give_up(struct pmsm_arrival *arrival, int error,
 			       const char *reason)
 {
 	struct pmsm_session *s = &arrival->session;
-	struct pmsm_link *link = s->link;
-	int i;
 
-	for (i = 0; i < PMSM_RESET_REPEAT; i++)
-		pmsm_session_send_reason(s, PMSM_RESET, error, reason);
+	pmsm_talk_call_off(s, error, reason);
 	pmsm_talk_flush(s);
-	link->ops->stop(link);
+	s->link->ops->stop(s->link);
 	power_off(reason);
 }
 
@@ -106,15 +101,11 @@ static void ask(struct pmsm_arrival *arrival)
 {
 	struct pmsm_session *s = &arrival->session;
 	u64 patience = pmsm_clock() + s->timeout;
-	unsigned int room;
 
 	do {
 		pmsm_session_persist(s);
-	} while (IS_ERR(pmsm_talk_reserve(s, &room)) && !s->called_off);
-	if (s->called_off)
-		return;
-	arrival->ready = true;
-	pmsm_session_commit(s, PMSM_READY, 0, pmsm_clock(), NULL);
+	} while (pmsm_talk_queue(s, PMSM_READY, "", 0, &arrival->ready) &&
+		 !s->called_off);
 	while (!arrival->committed && !s->called_off) {
 		poll(arrival);
 		s->error = 0;

@@ -124,15 +124,11 @@ static int settle_doubt(struct pmsm_source *source, enum pmsm_in_doubt policy)
 static int commit(struct pmsm_source *source, enum pmsm_in_doubt policy)
 {
 	struct pmsm_session *s = &source->session;
-	unsigned int room;
-	void *msg = pmsm_talk_reserve(s, &room);
+	int error = pmsm_talk_queue(s, PMSM_COMMIT, "", 0, &source->decided);
 	u64 until;
 
-	if (IS_ERR(msg))
-		return PTR_ERR(msg);
-	source->decided = true;
-	pmsm_session_commit(s, PMSM_COMMIT, 0, pmsm_clock(), NULL);
-
+	if (error)
+		return error;
 	until = pmsm_clock() + s->timeout;
 	while (!source->committed && pmsm_clock() < until) {
 		pmsm_session_persist(s);

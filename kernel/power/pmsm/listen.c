@@ -27,7 +27,6 @@
 #define PMSM_RESERVE_PAGES	4096
 /* The source may be busy freezing processes for so long */
 #define PMSM_FREEZE_MS		60000
-#define PMSM_RESET_REPEAT	3
 
 static struct pmsm_target *target;
 static u8 *hold;
@@ -83,10 +82,8 @@ static int accept(void)
 	struct pmsm_wire_hello *source = &target->source;
 	int error;
 
-	error = pmsm_fault(PMSM_STEP_ACCEPT);
-	if (error)
-		return pmsm_fail(target, error, "fault injection");
-	error = pmsm_compat_answer(source, &target->self, s->link->frame_size,
+	error = pmsm_fault(PMSM_STEP_ACCEPT) ?:
+		pmsm_compat_answer(source, &target->self, s->link->frame_size,
 				   &target->reasons);
 	if (error)
 		return error;
@@ -104,17 +101,12 @@ static int accept(void)
 	/* The reserve is taken as well, once devices have stopped */
 	target->self.pages = cpu_to_be64(target->store.nr_own +
 					 PMSM_RESERVE_PAGES);
-
-	s->frame_size = clamp_t(unsigned int, be16_to_cpu(source->frame_size),
-				ETH_FRAME_LEN, s->link->frame_size);
 	return pmsm_talk_send(s, PMSM_ACCEPT, &target->self,
 			      sizeof(target->self));
 }
 
 static void call_off(int error)
 {
-	int i;
-
 	if (target->session.reason[0])
 		pr_err("source calls it off: %s\n", target->session.reason);
 	else if (target->reason[0])
@@ -125,10 +117,9 @@ static void call_off(int error)
 		pr_err("called off (error %d)\n", error);
 
 	given_up = target->session.id;
-	for (i = 0; i < PMSM_RESET_REPEAT; i++)
-		pmsm_session_send_reason(&target->session, PMSM_RESET, error,
-					 target->reason[0] ? target->reason :
-					 "the target has given up");
+	pmsm_talk_call_off(&target->session, error,
+			   target->reason[0] ? target->reason :
+					       "the target has given up");
 }
 
 static void remember(struct pmsm_link *link, const struct pmsm_frame *frame,
@@ -142,6 +133,9 @@ static void remember(struct pmsm_link *link, const struct pmsm_frame *frame,
 	/* That was the first message */
 	target->session.rx_next = 1;
 	target->session.peer_window = max_t(u32, be16_to_cpu(frame->window), 2);
+	target->session.frame_size = clamp_t(unsigned int,
+					     be16_to_cpu(target->source.frame_size),
+					     ETH_FRAME_LEN, link->frame_size);
 	target->asked = true;
 }
 

@@ -7,7 +7,6 @@
 
 #include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/if_ether.h>
 #include <linux/mm.h>
 #include <linux/pmsm.h>
 #include <linux/slab.h>
@@ -109,10 +108,6 @@ void pmsm_preflight_answer(struct pmsm_target *target)
 
 	s->deliver = answer_deliver;
 	s->timeout = PMSM_ANSWER_MS * PMSM_NS_PER_MS;
-	s->frame_size = clamp_t(unsigned int,
-				be16_to_cpu(target->source.frame_size),
-				ETH_FRAME_LEN, s->link->frame_size);
-
 	pmsm_compat_answer(&target->source, &target->self, s->link->frame_size,
 			   &target->reasons);
 	if (pmsm_devices_all(&devices, &nr))

@@ -27,9 +27,6 @@
 #include "tcp.h"
 #include "wake.h"
 
-/* Say the last word again, since nobody will answer it */
-#define PMSM_RESET_REPEAT	3
-
 /*
  * These do not change while memory is being sent.  They are part of the image:
  * after a restore they find what they found before.
@@ -69,19 +66,14 @@ static int send_begin(void)
 
 static int send_end(void)
 {
-	struct pmsm_session *s = &source->session;
-	unsigned int room;
-	struct pmsm_wire_end *end = pmsm_talk_reserve(s, &room);
+	struct pmsm_wire_end end = {
+		.data_pages	= cpu_to_be64(source->stream.data_pages),
+		.zero_pages	= cpu_to_be64(source->stream.zero_pages),
+		.digest		= cpu_to_be64(source->stream.digest),
+	};
 
-	if (IS_ERR(end))
-		return PTR_ERR(end);
-	end->data_pages = cpu_to_be64(source->stream.data_pages);
-	end->zero_pages = cpu_to_be64(source->stream.zero_pages);
-	end->digest = cpu_to_be64(source->stream.digest);
-	/* Only now: while there was no room, VERIFIED was out of turn */
-	source->ended = true;
-	pmsm_session_commit(s, PMSM_END, sizeof(*end), pmsm_clock(), NULL);
-	return 0;
+	return pmsm_talk_queue(&source->session, PMSM_END, &end, sizeof(end),
+			       &source->ended);
 }
 
 /* All that this migration took, the link's rings and buffers apart */
@@ -95,17 +87,12 @@ static unsigned long extra_pages(void)
 	       PFN_UP(held);
 }
 
-static u64 data_bytes(void)
-{
-	return source->stream.data_pages << PAGE_SHIFT;
-}
-
 static void fill_account(void)
 {
 	struct pmsm_wire_prepare *account = &source->account;
 	int i;
 
-	account->data_bytes = cpu_to_be64(data_bytes());
+	account->data_bytes = cpu_to_be64(source->stream.data_pages << PAGE_SHIFT);
 	account->retransmits = cpu_to_be64(source->session.stats.retransmits);
 	account->extra_pages = cpu_to_be64(extra_pages());
 	for (i = 0; i < ARRAY_SIZE(account->phase_ns); i++)
@@ -263,16 +250,13 @@ static void failed(int error)
 			  image.nr_pages);
 }
 
-/* Best effort: a target that misses this finds out by the silence */
 static void call_off(int error)
 {
 	struct pmsm_session *s = &source->session;
 	const char *text = source->reason[0] ? source->reason :
 			   "the source goes on running";
-	int i;
 
-	for (i = 0; i < PMSM_RESET_REPEAT; i++)
-		pmsm_session_send_reason(s, PMSM_RESET, error, text);
+	pmsm_talk_call_off(s, error, text);
 	/* The target may be in the second half of the conversation already */
 	if (s->renewable) {
 		s->id = pmsm_second_id(s->id);

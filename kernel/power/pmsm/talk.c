@@ -19,6 +19,7 @@
 #define PMSM_WATCHDOG_POLLS	1024
 /* A device that takes longer than this to send a frame will not */
 #define PMSM_FLUSH_MS		50
+#define PMSM_RESET_REPEAT	3
 
 /**
  * pmsm_talk_poll - do what is to be done now
@@ -46,13 +47,7 @@ int pmsm_talk_poll(struct pmsm_session *s)
  */
 int pmsm_talk_wait(struct pmsm_session *s, const bool *condition)
 {
-	int error = 0;
-
-	while (!error && !READ_ONCE(*condition)) {
-		cpu_relax();
-		error = pmsm_talk_poll(s);
-	}
-	return error;
+	return pmsm_talk_wait_until(s, condition, U64_MAX);
 }
 
 /**
@@ -100,7 +95,35 @@ void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room)
 }
 
 /**
- * pmsm_talk_send - send a message that is there already
+ * pmsm_talk_queue - send a message that is there already, or fail before that
+ * @s: The session.
+ * @type: Its type, below %PMSM_SEQUENCED.
+ * @payload: Its payload.
+ * @len: Length of that, which must fit into a frame.
+ * @queued: Set to true when it is certain to be sent, for @deliver to allow an
+ *	answer: one that comes while there is no room yet is out of turn.  Or NULL.
+ *
+ * It leaves at the latest with the next poll.
+ *
+ * Return: 0, or the negative errno that ended the session, with nothing sent.
+ */
+int pmsm_talk_queue(struct pmsm_session *s, enum pmsm_type type,
+		    const void *payload, unsigned int len, bool *queued)
+{
+	unsigned int room;
+	void *msg = pmsm_talk_reserve(s, &room);
+
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	memcpy(msg, payload, len);
+	if (queued)
+		*queued = true;
+	pmsm_session_commit(s, type, len, pmsm_clock(), NULL);
+	return 0;
+}
+
+/**
+ * pmsm_talk_send - send a message that is there already, at once
  * @s: The session.
  * @type: Its type, below %PMSM_SEQUENCED.
  * @payload: Its payload.
@@ -111,14 +134,24 @@ void *pmsm_talk_reserve(struct pmsm_session *s, unsigned int *room)
 int pmsm_talk_send(struct pmsm_session *s, enum pmsm_type type,
 		   const void *payload, unsigned int len)
 {
-	unsigned int room;
-	void *msg = pmsm_talk_reserve(s, &room);
+	return pmsm_talk_queue(s, type, payload, len, NULL) ?: pmsm_talk_poll(s);
+}
 
-	if (IS_ERR(msg))
-		return PTR_ERR(msg);
-	memcpy(msg, payload, len);
-	pmsm_session_commit(s, type, len, pmsm_clock(), NULL);
-	return pmsm_talk_poll(s);
+/**
+ * pmsm_talk_call_off - tell the peer that this migration is off
+ * @s: The session.
+ * @error: Negative errno.
+ * @text: One line.
+ *
+ * More than once, since nobody will answer it: a peer that misses it finds out by
+ * the silence.
+ */
+void pmsm_talk_call_off(struct pmsm_session *s, int error, const char *text)
+{
+	int i;
+
+	for (i = 0; i < PMSM_RESET_REPEAT; i++)
+		pmsm_session_send_reason(s, PMSM_RESET, error, text);
 }
 
 /**
