@@ -8,17 +8,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
+import faults
 from ktap import check, check_in, main, say
 from pmsmvm import NIC, PATIENCE, move, try_move, wait_for
-
-# As in kernel/power/pmsm/fault.h
-SOURCE = ("link", "alloc", "hello", "accepted", "frozen", "scanned",
-          "streamed", "prepare", "commit")
-TARGET = ("link", "accept", "stopped", "begun", "planned", "ended", "verified")
-RESTORED = ("restart", "resumed")
-
-FAIL = "/sys/kernel/debug/pmsm_fail"
-PARAMETERS = "/sys/module/pmsm/parameters"
 
 
 class Chain:
@@ -27,7 +19,7 @@ class Chain:
     def __init__(self, lab):
         self.lab, self.wire = lab, lab.bad_wire().path
         self.vm = self.machine("m0").wait_boot()
-        self.vm.must("mount -t debugfs debugfs /sys/kernel/debug")
+        faults.prepare(self.vm)
         self.vm.must("echo 2 > /sys/power/pmsm/timeout; "
                      "echo %d > /sys/power/pmsm/resume_timeout"
                      % (4 * PATIENCE))
@@ -43,9 +35,7 @@ class Chain:
                             % (NIC, append)).wait_listening()
 
     def arm(self, step, action="error"):
-        self.vm.must("echo 1 > %s/times; echo %s > %s/fail_action; "
-                     "echo %s > %s/fail_step"
-                     % (FAIL, action, PARAMETERS, step, PARAMETERS))
+        faults.arm(self.vm, step, action)
 
     def ok(self):
         verdict = self.vm.verdict(self.filled)
@@ -61,13 +51,13 @@ def test_source(lab):
     chain = Chain(lab)
     target = chain.target()
     # A target that has gone ahead cannot listen again: last of all
-    for step in SOURCE[:-1]:
+    for step in faults.SOURCE[:-1]:
         listening = target.console().count("listening again")
         chain.arm(step)
         check_in("Input/output error", try_move(chain.vm), "at " + step)
-        check_in("on purpose at step %s\n" % step, chain.vm.console(),
+        check_in(faults.FAILING + step + "\n", chain.vm.console(),
                  "the source's console")
-        if step not in ("link", "alloc", "hello"):
+        if step not in faults.ALONE:
             wait_for("the target after " + step, 20, lambda: target.console()
                      .count("listening again") > listening)
     chain.goes_to(target)
@@ -84,14 +74,14 @@ def test_source(lab):
 def test_target(lab):
     """Each target fails once, and takes the machine when it asks again."""
     chain = Chain(lab)
-    for step in TARGET[1:]:
-        target = chain.target("pmsm.fail_step=" + step)
+    for step in faults.TARGET[1:]:
+        target = chain.target(faults.at_boot(step))
         check_in("Input/output error", try_move(chain.vm), "at " + step)
         target.wait_console("listening again|refused", 20)
         check_in("step " + step, target.console(), "the target's console")
         chain.goes_to(target)
         # What it was told is not part of the machine that came
-        check(chain.vm.must("cat %s/fail_step" % PARAMETERS) == "",
+        check(chain.vm.must("cat %s/fail_step" % faults.PARAMETERS) == "",
               "fail_step has come along")
     chain.ok()
     say("moved %s times" % chain.vm.must("cat /sys/power/pmsm/moves"))
@@ -99,7 +89,8 @@ def test_target(lab):
 
 def test_target_link(lab):
     chain = Chain(lab)
-    target = chain.machine("t", "pmsm.listen=%s pmsm.fail_step=link" % NIC)
+    target = chain.machine("t", "pmsm.listen=%s %s"
+                           % (NIC, faults.at_boot("link")))
     target.wait_boot()
     check_in("step link", target.console(), "the target's console")
     target.send("echo %s > /sys/power/pmsm/listen" % NIC)
@@ -111,13 +102,13 @@ def test_target_link(lab):
 def test_restored(lab):
     """What is set on the source happens on the target."""
     chain = Chain(lab)
-    for step, words in zip(RESTORED, ("timed out", "Input/output error")):
+    for step, words in zip(faults.RESTORED, ("timed out", "Input/output error")):
         target = chain.target()
         chain.arm(step)
         check_in(words, try_move(chain.vm), "at " + step)
         target.wait_exit(20)
         check_in("step " + step, target.console(), "the target's console")
-    chain.arm("")
+    faults.disarm(chain.vm)
     chain.goes_to(chain.target())
     chain.ok()
 
@@ -125,14 +116,14 @@ def test_restored(lab):
 def test_hang(lab):
     """A target that stops dead, before and after the jump."""
     chain = Chain(lab)
-    target = chain.target("pmsm.fail_step=ended pmsm.fail_action=hang")
+    target = chain.target(faults.at_boot("ended", "hang"))
     check_in("timed out", try_move(chain.vm), "at ended")
     target.kill()
     target = chain.target()
     chain.arm("restart", "hang")
     check_in("timed out", try_move(chain.vm), "at restart")
     target.kill()
-    chain.arm("")
+    faults.disarm(chain.vm)
     chain.goes_to(chain.target())
     chain.ok()
 

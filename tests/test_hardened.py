@@ -14,8 +14,9 @@ import sys
 TESTS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TESTS, "lib"))
 
+import faults
 from ktap import Skip, check, check_in, main, say
-from pmsmvm import NIC, move
+from pmsmvm import move
 
 # Such a kernel is slow, and takes an eighth of memory for itself
 PATIENCE = "4"
@@ -90,7 +91,7 @@ def test_kunit(lab):
 
 def set_up_failures(vm):
     """Allocations may fail, and whatever gets as far as the image, stops."""
-    vm.must("mount -t debugfs debugfs /sys/kernel/debug")
+    faults.prepare(vm)
     for where in ("failslab", "fail_page_alloc"):
         vm.must("cd /sys/kernel/debug/%s; echo 0 > verbose; "
                 "echo N > ignore-gfp-wait" % where)

@@ -16,6 +16,7 @@ import shutil
 import socket
 import time
 
+import faults
 import nbd
 from database import MAC, SERVER, Database
 from frames import Frame
@@ -31,19 +32,9 @@ TIMEOUT = 1
 # Stations, as in Vm(station=): a source that has moved is one of the latter
 FIRST, LISTENERS = 1, (2, 3)
 RESUME_TIMEOUT = 4
-# Steps that a kernel can be told to fail at, as in kernel/power/pmsm/fault.h:
-# at the first ones on the source everything runs, the last ones come when the
-# machine has been restored on the target
-AWAKE = ("link", "alloc", "hello", "accepted")
-RESTORED = ("restart", "resumed")
-INJECT = {
-    "source": (*AWAKE, "frozen", "scanned", "streamed", "prepare", "commit",
-               *RESTORED),
-    "target": ("accept", "stopped", "begun", "planned", "ended", "verified"),
-}
-TIMES = "/sys/kernel/debug/pmsm_fail/times"
-PARAMETERS = "/sys/module/pmsm/parameters"
-FAILING = "failing on purpose"
+# A target whose link fails does not listen
+INJECT = {"source": (*faults.SOURCE, *faults.RESTORED),
+          "target": faults.TARGET[1:]}
 KINDS = ("kill source", "kill target", "cut", "drop", "mangle",
          *("inject " + side for side in INJECT))
 # The last of each kind of frame to wait for: all of them come in every move
@@ -97,7 +88,7 @@ def plan(seed, run):
         mangle=percentages(rng),
         # A process that hangs is not a machine that does
         action=rng.choice(("error", "error", "panic") +
-                          (() if step in AWAKE else ("hang",))))
+                          (() if step in faults.AWAKE else ("hang",))))
 
 
 def describe(p):
@@ -260,9 +251,9 @@ class World:
         vm = db.machine("first", station=FIRST)
         db.serve(vm, fill=FILL)
         vm.must("echo %d > /sys/power/pmsm/timeout; "
-                "echo %d > /sys/power/pmsm/resume_timeout; "
-                "mount -t debugfs debugfs /sys/kernel/debug"
+                "echo %d > /sys/power/pmsm/resume_timeout"
                 % (TIMEOUT, RESUME_TIMEOUT))
+        faults.prepare(vm)
         db.beacon(vm)
         self.keep(vm)
         for station in LISTENERS:
@@ -443,7 +434,7 @@ class Run:
         self.ears = Ears(world, p.run, folder)
         # Whose kernel fails by itself
         self.victim = None
-        if p.kind == "inject target" or p.step in RESTORED:
+        if p.kind == "inject target" or p.step in faults.RESTORED:
             self.victim = self.target
         elif p.kind == "inject source":
             self.victim = self.source
@@ -472,7 +463,7 @@ class Run:
             # The shell has to answer as well
             runs.adopt()
             if self.victim:
-                runs.must("echo > %s/fail_step" % PARAMETERS)
+                faults.disarm(runs)
         return result, runs
 
     def wait_well(self):
@@ -487,10 +478,7 @@ class Run:
         if p.kind == "drop":
             wire.tell("drop %d" % TYPES[p.step])
         elif p.kind == "inject source":
-            self.source.must("echo 1 > %s; echo %s > %s/fail_action; "
-                             "echo %s > %s/fail_step" % (
-                                 TIMES, p.action, PARAMETERS, p.step,
-                                 PARAMETERS))
+            faults.arm(self.source, p.step, p.action)
         elif p.kind != "inject target":
             wire.tell("trap %d %d%s" % (TYPES[p.step], p.nth,
                                         " after" if p.after else ""))
@@ -507,7 +495,7 @@ class Run:
     def sprung(self):
         """How often what was planned has come."""
         if self.victim:
-            return FAILING in self.victim.console()[self.victim.console_start:]
+            return faults.FAILING in self.victim.console()[self.victim.console_start:]
         return sum(len(self.world.wire.said(word))
                    for word in ("trapped", "dropped"))
 
@@ -665,7 +653,7 @@ class Campaign:
         self.results = []
 
     def prepare(self, p):
-        words = ("pmsm.fail_step=%s pmsm.fail_action=%s" % (p.step, p.action)
+        words = (faults.at_boot(p.step, p.action)
                  if p.kind == "inject target" else "")
         try:
             self.world.prepare(words)

@@ -53,14 +53,19 @@ def run_script(*words):
                           stdout=subprocess.PIPE).stdout.strip()
 
 
+def compiled(name, folder):
+    """A C program of ours for this host, made in a folder."""
+    program = os.path.join(folder, name)
+    subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", program,
+                    os.path.join(HERE, name + ".c")], check=True)
+    return program
+
+
 @functools.cache
 def tsc_khz():
     """The frequency of this host's time stamp counter."""
     with tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "tsc")
-        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", program,
-                        os.path.join(HERE, "tsc.c")], check=True)
-        return run_script(program)
+        return run_script(compiled("tsc", folder))
 
 
 def listening(path):
@@ -577,9 +582,7 @@ class Lab:
 
     def relay_binary(self):
         if self.relay is None:
-            self.relay = os.path.join(self.folder, "relay")
-            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-o", self.relay,
-                            os.path.join(HERE, "relay.c")], check=True)
+            self.relay = compiled("relay", self.folder)
         return self.relay
 
     def hub(self, log=False):
