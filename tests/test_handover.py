@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import frames
 from ktap import check, check_in, main, say
 from pmsmvm import NIC, PATIENCE, move, try_move, wait_for
-from wire import COMMIT, COMMITTED, READY, RESUMED
+from wire import COMMIT, COMMITTED, PREPARE, READY, RESUMED
 
 BOTH = {"address": "10.0.0.2/24", "mac": "52:54:00:00:01:77"}
 NOT_MOVED = "not moved, this machine goes on"
@@ -215,6 +215,11 @@ def test_doubt_run(lab):
     it.runs(it.a)
 
 
+def content(disk):
+    with open(disk, "rb") as image:
+        return image.read()
+
+
 def test_gate(lab):
     """While it waits, the target is not there: neither network nor disk."""
     disk = lab.disk("disk", 64)
@@ -225,11 +230,9 @@ def test_gate(lab):
     it.wire.tell("drop %d" % COMMIT)
     it.start()
     it.b.wait_console(WAITS, 60)
-    with open(disk, "rb") as image:
-        before = image.read()
+    before = content(disk)
     time.sleep(3)
-    with open(disk, "rb") as image:
-        check(image.read() == before, "the target has written to the disk")
+    check(content(disk) == before, "the target has written to the disk")
     it.quiet()
     it.wire.tell("mend")
     it.b.adopt()
@@ -237,6 +240,33 @@ def test_gate(lab):
     verdict = it.b.verdict(files)
     check(verdict.startswith("ok"), verdict)
     check(it.frames(0), "the target keeps quiet")
+
+
+def test_gate_queue(lab):
+    """Writes that wait in the queue of a disk when devices stop."""
+    disk = lab.disk("disk", 64)
+    it = Setting(lab, disks=[disk])
+    it.a.qmp("block_set_io_throttle", device="disk0", bps=0, bps_rd=0,
+             bps_wr=1 << 20, iops=0, iops_rd=0, iops_wr=0)
+    # Write-back never catches up, and waits for room in the queue
+    it.a.must("mount /dev/vda /mnt; cd /sys/block/vda/queue; "
+              "echo 4 > nr_requests; echo 16 > max_sectors_kb; cd /proc/sys/vm; "
+              "echo 1 > dirty_background_bytes; echo 2097152 > dirty_bytes")
+    it.a.must("(while :; do dd if=/dev/urandom of=/mnt/busy bs=64k count=64 "
+              "conv=notrunc 2>/dev/null; done) >/dev/null 2>&1 &")
+    time.sleep(1)
+    it.wire.tell("drop %d" % PREPARE)
+    it.start()
+    wait_for("PREPARE", 60, lambda: any(
+        f.pmsm_type == PREPARE for f in frames.read(it.wire)))
+    before = content(disk)
+    it.wire.tell("drop %d" % COMMIT)
+    it.b.wait_console(WAITS, 60)
+    check(content(disk) == before, "the target has written to the disk")
+    it.wire.tell("mend")
+    it.b.adopt()
+    it.runs(it.b)
+    check(content(disk) != before, "the target does not write")
 
 
 main(sys.modules[__name__])

@@ -10,8 +10,13 @@
  *
  * The static key costs nothing while no migration is under way.  It is set
  * before the image is taken, as patching code takes time and more than one CPU's
- * attention.  Whether the gate is closed is a variable, which the
- * restored kernel sets first thing.
+ * attention.  Whether the gate is closed are variables.
+ *
+ * Writes wait from before the source stops its devices.  A write that got past this
+ * by then and into the queue of a device that is stopping would still be there
+ * in the image, and go on once that device works on the target.  Frames are
+ * dropped from the restore on: until then the source may go on, and they are its
+ * peers' business.
  */
 
 #include <linux/netdevice.h>
@@ -22,7 +27,9 @@
 
 DEFINE_STATIC_KEY_FALSE(pmsm_gate_key);
 
-static bool closed;
+/* Set in the image, so that the restored kernel finds it set */
+static bool disks_closed;
+static bool net_closed;
 static DECLARE_WAIT_QUEUE_HEAD(opened);
 
 /**
@@ -35,7 +42,7 @@ static DECLARE_WAIT_QUEUE_HEAD(opened);
  */
 bool __pmsm_net_gated(const struct net_device *dev)
 {
-	return READ_ONCE(closed) && !(dev->flags & IFF_LOOPBACK);
+	return READ_ONCE(net_closed) && !(dev->flags & IFF_LOOPBACK);
 }
 
 /**
@@ -45,7 +52,7 @@ bool __pmsm_net_gated(const struct net_device *dev)
  */
 void __pmsm_write_gate(void)
 {
-	wait_event(opened, !READ_ONCE(closed));
+	wait_event(opened, !READ_ONCE(disks_closed));
 }
 
 /**
@@ -59,13 +66,24 @@ void pmsm_gate_build(void)
 }
 
 /**
- * pmsm_gate_close - close it
+ * pmsm_gate_close_disks - close it for writes
+ *
+ * Call when all that can be frozen is, and before devices stop.  The caller may not
+ * wait for a write from here on, nor for memory that needs one.
+ */
+void pmsm_gate_close_disks(void)
+{
+	WRITE_ONCE(disks_closed, true);
+}
+
+/**
+ * pmsm_gate_close_net - close it for frames
  *
  * Call first thing after the restore.  Any context.
  */
-void pmsm_gate_close(void)
+void pmsm_gate_close_net(void)
 {
-	WRITE_ONCE(closed, true);
+	WRITE_ONCE(net_closed, true);
 }
 
 /**
@@ -75,7 +93,8 @@ void pmsm_gate_close(void)
  */
 void pmsm_gate_open(void)
 {
-	WRITE_ONCE(closed, false);
+	WRITE_ONCE(net_closed, false);
+	WRITE_ONCE(disks_closed, false);
 	wake_up_all(&opened);
 }
 

@@ -6,7 +6,8 @@
 #define _PMSM_GATE_H
 
 void pmsm_gate_build(void);
-void pmsm_gate_close(void);
+void pmsm_gate_close_disks(void);
+void pmsm_gate_close_net(void);
 void pmsm_gate_open(void);
 void pmsm_gate_remove(void);
 

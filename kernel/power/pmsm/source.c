@@ -163,7 +163,7 @@ static void source_restored(void)
 	stamps.came_back = rdtsc_ordered();
 	/* What is free holds the target's leftovers */
 	swsusp_mark_free_pages();
-	pmsm_gate_close();
+	pmsm_gate_close_net();
 	pmsm_wake_reset();
 	if (handover->magic == PMSM_HANDOVER_MAGIC)
 		pmsm_slept_moved(handover);
@@ -171,23 +171,21 @@ static void source_restored(void)
 		pmsm_slept_forget();
 }
 
-/* Somebody else than the target's kernel has restored this machine */
-static void __noreturn unaccounted(void)
+static void __noreturn power_off(const char *why, int error)
 {
-	pr_emerg("restored, but the target left no account of it: this machine goes off\n");
+	pr_emerg("not moved: %s (error %d); this machine goes off\n", why, error);
 	pmsm_machine_off();
 }
 
 /* On the target, when devices run and processes are still frozen */
-static void source_resumed(void)
+static void arrive(int error)
 {
 	char failure[PMSM_REASON_LEN];
 
-	/* A wakeup event, or pm_test: this machine has never left */
-	if (!stamps.came_back)
-		return;
+	if (error)
+		power_off("something failed on the way back", error);
 	if (handover->magic != PMSM_HANDOVER_MAGIC)
-		unaccounted();
+		power_off("the target left no account of it", -EBADMSG);
 	stamps.resumed = rdtsc_ordered();
 	pmsm_wake_failure(failure, sizeof(failure));
 	pmsm_arrive(arrival, transfer, handover, hold, settings.timeout_ms,
@@ -199,8 +197,18 @@ static void source_resumed(void)
 	pmsm_announce();
 }
 
+/* Devices run again, on the target or, after a failure, here */
+static void source_resumed(int error)
+{
+	if (stamps.came_back)
+		arrive(error);
+	else
+		pmsm_gate_open();
+}
+
 static const struct hibernation_image_ops pmsm_image_ops = {
 	.prepare	= source_prepare,
+	.suspend	= pmsm_gate_close_disks,
 	.save		= source_save,
 	.restored	= source_restored,
 	.resumed	= source_resumed,
@@ -358,12 +366,6 @@ int pmsm_source_migrate(const struct pmsm_settings *said)
 	pmsm_activity_set(PMSM_MIGRATING);
 	memset(&stamps, 0, sizeof(stamps));
 	error = hibernate_image(&pmsm_image_ops);
-	/* Back on the target, but not as far as asking whether it may run */
-	if (error && stamps.came_back) {
-		pr_emerg("not moved: error %d on the way back; this machine goes off\n",
-			 error);
-		pmsm_machine_off();
-	}
 	pmsm_gate_remove();
 	pmsm_wake_unwatch();
 	if (!error && !stamps.came_back) {
