@@ -135,6 +135,21 @@ def test_devices(lab):
     check_line(lines, r"^warning: 0000:00:0b.0: its driver i6300ESB")
 
 
+def test_other_slot(lab):
+    """The restored kernel would look for its transfer NIC in vain."""
+    wire = lab.bad_wire(log=True)
+    lab.vm("b", transfer=wire.path, append="pmsm.listen=0000:00:0a.0", extra=[
+        "-netdev", "stream,id=other,server=off,addr.type=unix,addr.path="
+        + wire.path, "-device", "virtio-net-pci,netdev=other,addr=0a.0"]
+        ).wait_listening()
+    a = lab.vm("a", transfer=wire.path).wait_boot()
+    _, words, lines = preflight(a)
+    check_in("No such device or address", words)
+    check_line(lines, "^device 0000:00:04.0 is the transfer NIC of the source, "
+               "but not that of the target")
+    check(len(lines) == 1, "more than that: %s" % lines)
+
+
 def test_interrupt_mode(lab):
     a, _ = lab.pair(target={"append": "nolapic"})
     _, words, lines = preflight(a)

@@ -93,7 +93,7 @@ static struct pmsm_wire_device device_of(unsigned int n)
 		.devfn	= n << 3,
 		.vendor	= cpu_to_be16(0x1234),
 		.device	= cpu_to_be16(n),
-		.class	= cpu_to_be16(PCI_BASE_CLASS_NETWORK << 8),
+		.flags	= cpu_to_be16(n == DEVICES - 1 ? PMSM_DEVICE_TRANSFER : 0),
 	};
 }
 
@@ -109,8 +109,7 @@ static void see_device(const struct pmsm_wire_device *there)
 		asked.alike[i] = there->vendor == here.vendor &&
 				 there->device == here.device;
 		if (i == DEVICES - 1)
-			asked.alike[i] = be16_to_cpu(there->class) >> 8 ==
-					 PCI_BASE_CLASS_NETWORK;
+			asked.alike[i] &= be16_to_cpu(there->flags) & 1;
 	}
 }
 
@@ -271,7 +270,7 @@ static void say_devices(const struct record *r)
 		if (r->c & 1)
 			dev[i].device = cpu_to_be16(~i);
 		if (r->c & 2)
-			dev[i].class = 0;
+			dev[i].flags ^= cpu_to_be16(PMSM_DEVICE_TRANSFER);
 		if (r->c & 4)
 			dev[i].domain = cpu_to_be32(1);
 	}
@@ -357,7 +356,7 @@ void fuzz_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 	actor_follow(id);
 }
 
-int pmsm_devices_used(struct pmsm_devices *used)
+int pmsm_devices_used(struct pmsm_devices *used, const char *nic)
 {
 	unsigned int i;
 
@@ -368,7 +367,6 @@ int pmsm_devices_used(struct pmsm_devices *used)
 	for (i = 0; i < DEVICES; i++)
 		used->list[i] = (struct pmsm_device){
 			.here		= device_of(i),
-			.transfer	= i == DEVICES - 1,
 			.driver		= "fuzz",
 		};
 	used->nr = DEVICES;

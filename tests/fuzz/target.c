@@ -641,7 +641,8 @@ void fuzz_session_init(struct pmsm_session *s, struct pmsm_link *link, u64 id,
 }
 
 /* The first thing that an answer needs, before anything is said */
-int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr)
+int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr,
+		     const char *nic)
 {
 	unsigned int i;
 

@@ -215,16 +215,19 @@ static int vnet_frame_size(struct vnet *vnet)
 	return 0;
 }
 
-static void vnet_read_addr(struct vnet *vnet)
+/* It has to be the same for the restored kernel: the source knows its peer by it */
+static int vnet_read_addr(struct vnet *vnet)
 {
 	int i;
 
 	if (!vnet_has(vnet, VIRTIO_NET_F_MAC)) {
-		eth_random_addr(vnet->link.addr);
-		return;
+		pr_err("%s: the device has no Ethernet address of its own: have the host give it one\n",
+		       vnet->link.name);
+		return -EOPNOTSUPP;
 	}
 	for (i = 0; i < ETH_ALEN; i++)
 		vnet->link.addr[i] = vp_ioread8(&vnet_config(vnet)->mac[i]);
+	return 0;
 }
 
 /*
@@ -438,10 +441,7 @@ static int vnet_begin(struct vnet *vnet)
 	error = vnet_negotiate(vnet);
 	if (!error)
 		error = vnet_frame_size(vnet);
-	if (error)
-		return error;
-	vnet_read_addr(vnet);
-	return 0;
+	return error ?: vnet_read_addr(vnet);
 }
 
 static int vnet_start(struct vnet *vnet)

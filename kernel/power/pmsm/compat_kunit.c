@@ -301,7 +301,6 @@ static struct pmsm_wire_device nic_at(unsigned int slot, u16 device)
 		.devfn	= slot << 3,
 		.vendor	= cpu_to_be16(0x8086),
 		.device	= cpu_to_be16(device),
-		.class	= cpu_to_be16(0x0200),
 	};
 }
 
@@ -350,20 +349,26 @@ static void compat_devices(struct kunit *test)
 static void compat_transfer_nic(struct kunit *test)
 {
 	struct pmsm_device dev = {
-		.here = nic_at(3, 0x10d3), .driver = "pmsm", .transfer = true,
+		.here = nic_at(3, 0x10d3), .driver = "pmsm",
 	};
 	struct pmsm_devices used = { .nr = 1, .list = &dev };
-	struct pmsm_wire_device there = nic_at(3, 0x1000);
+	struct pmsm_wire_device there = nic_at(3, 0x10d3);
 
+	dev.here.flags = cpu_to_be16(PMSM_DEVICE_TRANSFER);
 	check_devices(test, &used, 1);
 	expect_words(test, "is missing");
-	/* Another model will do, something else will not */
-	pmsm_devices_see(&used, &there);
-	check_devices(test, &used, 0);
-	there.class = cpu_to_be16(0x0300);
+	/* The same model, but the target listens on another one */
 	pmsm_devices_see(&used, &there);
 	check_devices(test, &used, 1);
-	expect_words(test, "which is no NIC");
+	expect_words(test, "but not that of the target");
+	there.flags = cpu_to_be16(PMSM_DEVICE_TRANSFER);
+	pmsm_devices_see(&used, &there);
+	check_devices(test, &used, 0);
+	/* It is in the right slot, but the driver may not know it */
+	there.device = cpu_to_be16(0x1000);
+	pmsm_devices_see(&used, &there);
+	check_devices(test, &used, 1);
+	expect_words(test, "8086:1000 on the target");
 }
 
 static void compat_reasons(struct kunit *test)

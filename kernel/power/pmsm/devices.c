@@ -37,6 +37,27 @@ void pmsm_devices_see(struct pmsm_devices *used,
 	}
 }
 
+static bool is_transfer(const struct pmsm_wire_device *dev)
+{
+	return be16_to_cpu(dev->flags) & PMSM_DEVICE_TRANSFER;
+}
+
+static bool same_model(const struct pmsm_wire_device *a,
+		       const struct pmsm_wire_device *b)
+{
+	return a->vendor == b->vendor && a->device == b->device;
+}
+
+/* The restored kernel goes on with its own NIC, and the driver that it has */
+static void check_transfer(const struct pmsm_wire_device *there,
+			   const char *name, struct pmsm_reasons *reasons)
+{
+	if (!is_transfer(there))
+		pmsm_reasons_add(reasons, -ENXIO,
+				 "device %s is the transfer NIC of the source, but not that of the target: connect NICs in the same slot",
+				 name);
+}
+
 static void check_one(const struct pmsm_device *dev,
 		      struct pmsm_reasons *reasons)
 {
@@ -51,20 +72,15 @@ static void check_one(const struct pmsm_device *dev,
 				 "device %s (%s, %04x:%04x) of the source is missing on the target: put one into that slot, or unbind its driver",
 				 name, dev->driver, be16_to_cpu(here->vendor),
 				 be16_to_cpu(here->device));
-	else if (dev->transfer && be16_to_cpu(there->class) >> 8 !=
-		 PCI_BASE_CLASS_NETWORK)
-		pmsm_reasons_add(reasons, -ENXIO,
-				 "device %s (%s) is the transfer NIC of the source, %04x:%04x on the target, which is no NIC: use the same slot",
-				 name, dev->driver, be16_to_cpu(there->vendor),
-				 be16_to_cpu(there->device));
-	else if (!dev->transfer && (here->vendor != there->vendor ||
-				    here->device != there->device))
+	else if (!same_model(here, there))
 		pmsm_reasons_add(reasons, -ENXIO,
 				 "device %s (%s) is %04x:%04x on the source, %04x:%04x on the target: put a like one into that slot, or unbind its driver",
 				 name, dev->driver, be16_to_cpu(here->vendor),
 				 be16_to_cpu(here->device),
 				 be16_to_cpu(there->vendor),
 				 be16_to_cpu(there->device));
+	else if (is_transfer(here))
+		check_transfer(there, name, reasons);
 }
 
 /**
@@ -93,14 +109,16 @@ void pmsm_devices_free(struct pmsm_devices *used)
 }
 
 #ifdef CONFIG_PCI
-static void describe(const struct pci_dev *pdev, struct pmsm_wire_device *dev)
+static void describe(const struct pci_dev *pdev, struct pmsm_wire_device *dev,
+		     const char *nic)
 {
 	dev->domain = cpu_to_be32(pci_domain_nr(pdev->bus));
 	dev->bus = pdev->bus->number;
 	dev->devfn = pdev->devfn;
 	dev->vendor = cpu_to_be16(pdev->vendor);
 	dev->device = cpu_to_be16(pdev->device);
-	dev->class = cpu_to_be16(pdev->class >> 8);
+	if (!strcmp(pci_name(pdev), nic))
+		dev->flags = cpu_to_be16(PMSM_DEVICE_TRANSFER);
 }
 
 static unsigned int count_all(void)
@@ -129,12 +147,13 @@ static bool get_driver_name(struct pci_dev *pdev, char *name, unsigned int size)
 /**
  * pmsm_devices_used - the devices that this machine uses
  * @used: Where to put those that have a driver.
+ * @nic: Name of the transfer NIC.
  *
  * May sleep.
  *
  * Return: 0 or -ENOMEM.
  */
-int pmsm_devices_used(struct pmsm_devices *used)
+int pmsm_devices_used(struct pmsm_devices *used, const char *nic)
 {
 	unsigned int max = count_all();
 	struct pci_dev *pdev = NULL;
@@ -154,8 +173,7 @@ int pmsm_devices_used(struct pmsm_devices *used)
 		dev = &used->list[used->nr];
 		if (!get_driver_name(pdev, dev->driver, sizeof(dev->driver)))
 			continue;
-		describe(pdev, &dev->here);
-		dev->transfer = pmsm_link_known(pci_name(pdev));
+		describe(pdev, &dev->here, nic);
 		used->nr++;
 	}
 	return 0;
@@ -165,12 +183,14 @@ int pmsm_devices_used(struct pmsm_devices *used)
  * pmsm_devices_all - the devices that this machine has
  * @list: Where to put them, for kvfree().
  * @nr: Where to put how many.
+ * @nic: Name of the transfer NIC.
  *
  * May sleep.
  *
  * Return: 0 or -ENOMEM.
  */
-int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr)
+int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr,
+		     const char *nic)
 {
 	unsigned int max = count_all();
 	struct pci_dev *pdev = NULL;
@@ -185,19 +205,20 @@ int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr)
 			pci_dev_put(pdev);
 			break;
 		}
-		describe(pdev, &(*list)[(*nr)++]);
+		describe(pdev, &(*list)[(*nr)++], nic);
 	}
 	return 0;
 }
 #else
-int pmsm_devices_used(struct pmsm_devices *used)
+int pmsm_devices_used(struct pmsm_devices *used, const char *nic)
 {
 	used->nr = 0;
 	used->list = NULL;
 	return 0;
 }
 
-int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr)
+int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr,
+		     const char *nic)
 {
 	*list = NULL;
 	*nr = 0;

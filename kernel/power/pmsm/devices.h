@@ -16,14 +16,12 @@ struct pmsm_reasons;
  * @here: What it is.
  * @there: What the target has in its place, if @seen.
  * @seen: The target has something there.
- * @transfer: It is a transfer NIC: any NIC will do in its place.
  * @driver: Its driver's name.
  */
 struct pmsm_device {
 	struct pmsm_wire_device here;
 	struct pmsm_wire_device there;
 	bool seen;
-	bool transfer;
 	char driver[24];
 };
 
@@ -45,8 +43,9 @@ void pmsm_devices_see(struct pmsm_devices *used,
 void pmsm_devices_check(const struct pmsm_devices *used,
 			struct pmsm_reasons *reasons);
 void pmsm_devices_free(struct pmsm_devices *used);
-int pmsm_devices_used(struct pmsm_devices *used);
-int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr);
+int pmsm_devices_used(struct pmsm_devices *used, const char *nic);
+int pmsm_devices_all(struct pmsm_wire_device **list, unsigned int *nr,
+		     const char *nic);
 
 /* survive.c */
 void pmsm_survive_check(struct pmsm_reasons *reasons);

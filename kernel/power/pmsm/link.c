@@ -76,22 +76,6 @@ static struct pmsm_link *find_link(const char *name)
 	return NULL;
 }
 
-/**
- * pmsm_link_known - whether a device is a transfer NIC
- * @name: Its bus address.
- *
- * Return: true if one of the polled drivers has it.
- */
-bool pmsm_link_known(const char *name)
-{
-	bool known;
-
-	mutex_lock(&pmsm_links_mutex);
-	known = *name && find_link(name);
-	mutex_unlock(&pmsm_links_mutex);
-	return known;
-}
-
 /* Whether an operator who says nothing leaves a choice */
 static bool ambiguous(const char *name)
 {

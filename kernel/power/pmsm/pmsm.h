@@ -87,7 +87,6 @@ int pmsm_parse_listen(char *text, struct pmsm_settings *settings);
 /* link.c */
 struct pmsm_link *pmsm_link_get(const char *name, bool sends);
 void pmsm_link_put(struct pmsm_link *link);
-bool pmsm_link_known(const char *name);
 ssize_t pmsm_links_show(char *buf);
 
 /* link_fault.c */

@@ -195,7 +195,7 @@ int pmsm_preflight_check(struct pmsm_link *link, u64 timeout, u8 *peer,
 	int error;
 
 	pmsm_reasons_init(reasons);
-	if (!pf || !hold || pmsm_devices_used(&pf->used)) {
+	if (!pf || !hold || pmsm_devices_used(&pf->used, link->name)) {
 		pmsm_reasons_add(reasons, -ENOMEM, "no memory on the source");
 		goto out;
 	}

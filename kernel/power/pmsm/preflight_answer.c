@@ -110,7 +110,7 @@ void pmsm_preflight_answer(struct pmsm_target *target)
 	s->timeout = PMSM_ANSWER_MS * PMSM_NS_PER_MS;
 	pmsm_compat_answer(&target->source, &target->self, s->link->frame_size,
 			   &target->reasons);
-	if (pmsm_devices_all(&devices, &nr))
+	if (pmsm_devices_all(&devices, &nr, s->link->name))
 		pmsm_reasons_add(&target->reasons, -ENOMEM,
 				 "no memory on the target");
 	target->self.nr_devices = cpu_to_be16(nr);

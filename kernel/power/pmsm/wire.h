@@ -215,6 +215,9 @@ struct pmsm_wire_hello {
 	struct pmsm_wire_region regions[PMSM_REGIONS];
 } __packed;
 
+/* Bits of @flags in struct pmsm_wire_device: the NIC that this very frame uses */
+#define PMSM_DEVICE_TRANSFER	1
+
 /**
  * struct pmsm_wire_device - a PCI device (DEVICES)
  * @domain: PCI domain.
@@ -222,7 +225,7 @@ struct pmsm_wire_hello {
  * @devfn: Slot and function.
  * @vendor: Vendor id.
  * @device: Device id.
- * @class: Class and subclass.
+ * @flags: %PMSM_DEVICE_TRANSFER.
  */
 struct pmsm_wire_device {
 	__be32 domain;
@@ -230,7 +233,7 @@ struct pmsm_wire_device {
 	u8 devfn;
 	__be16 vendor;
 	__be16 device;
-	__be16 class;
+	__be16 flags;
 } __packed;
 
 /**
