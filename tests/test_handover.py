@@ -13,10 +13,11 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "lib"))
 
+import faults
 import frames
 from ktap import check, check_in, main, say
 from pmsmvm import NIC, PATIENCE, move, try_move, wait_for
-from wire import COMMIT, COMMITTED, PREPARE, READY, RESUMED
+from wire import COMMIT, COMMITTED, PREPARE, READY, RESET, RESUMED
 
 BOTH = {"address": "10.0.0.2/24", "mac": "52:54:00:00:01:77"}
 NOT_MOVED = "not moved, this machine goes on"
@@ -54,12 +55,15 @@ class Setting:
         """What a machine has sent into the network."""
         return [f for f in frames.read(self.lan) if f.port == port]
 
+    def on_wire(self, kind):
+        """Frames of that type that either has sent over the transfer NIC."""
+        return [f for f in frames.read(self.wire) if f.pmsm_type == kind]
+
     def leave_behind(self):
         """A target that is ready, and does not hear that the source runs."""
         self.wire.tell("drop %d" % READY)
         self.start()
-        wait_for("READY", 60, lambda: any(
-            f.pmsm_type == READY for f in frames.read(self.wire)))
+        wait_for("READY", 60, lambda: self.on_wire(READY))
         self.wire.tell("cut")
         self.a.wait_console(NOT_MOVED, 20)
         self.a.adopt()
@@ -115,8 +119,7 @@ def test_link_cut(lab):
     it.b.wait_exit(10)
     check_in("the source does not answer; this machine goes off",
              it.b.console(), "the target's console")
-    check(not [f for f in frames.read(it.wire) if f.pmsm_type == READY],
-          "READY without an answer to RESUMED")
+    check(not it.on_wire(READY), "READY without an answer to RESUMED")
 
 
 def test_ready_lost(lab):
@@ -125,6 +128,30 @@ def test_ready_lost(lab):
     it.leave_behind()
     it.b.wait_console(WAITS, 10)
     time.sleep(1)
+    check(it.b.alive(), "it has decided by itself")
+    it.wire.tell("mend")
+    it.b.wait_exit(10)
+    check_in("the source has called it off", it.b.console(), "the console")
+    it.quiet()
+    it.runs(it.a)
+
+
+def test_ready_acknowledged(lab):
+    """The source has heard READY, says so, and fails; its RESET is lost."""
+    it = Setting(lab)
+    faults.prepare(it.a)
+    faults.arm(it.a, "commit")
+    # READY is repeated, and a source that hears it twice answers at once
+    it.wire.tell("trap %d" % READY)
+    it.start()
+    wait_for("READY", 60, lambda: len(it.on_wire(READY)) > 20)
+    it.wire.tell("mend\ndrop %d" % RESET)
+    it.a.wait_console(NOT_MOVED, 20)
+    it.a.adopt()
+    it.b.wait_console(WAITS, 10)
+    heard = len(it.on_wire(READY))
+    time.sleep(1)
+    check(len(it.on_wire(READY)) == heard, "READY is not acknowledged")
     check(it.b.alive(), "it has decided by itself")
     it.wire.tell("mend")
     it.b.wait_exit(10)
@@ -223,7 +250,9 @@ def content(disk):
 def test_gate(lab):
     """While it waits, the target is not there: neither network nor disk."""
     disk = lab.disk("disk", 64)
-    it = Setting(lab, disks=[disk])
+    # It says on its console that it waits, and that is in the network, too
+    it = Setting(lab, disks=[disk], source="netconsole=@10.0.0.2/eth0,"
+                 "@10.0.0.3/ff:ff:ff:ff:ff:ff")
     it.a.must("mount /dev/vda /mnt; echo 10 > /proc/sys/vm/dirty_writeback_centisecs; "
               "echo 10 > /proc/sys/vm/dirty_expire_centisecs")
     files = it.a.program("files run /mnt")
@@ -257,8 +286,7 @@ def test_gate_queue(lab):
     time.sleep(1)
     it.wire.tell("drop %d" % PREPARE)
     it.start()
-    wait_for("PREPARE", 60, lambda: any(
-        f.pmsm_type == PREPARE for f in frames.read(it.wire)))
+    wait_for("PREPARE", 60, lambda: it.on_wire(PREPARE))
     before = content(disk)
     it.wire.tell("drop %d" % COMMIT)
     it.b.wait_console(WAITS, 60)

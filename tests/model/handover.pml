@@ -30,7 +30,8 @@ byte troubles;
 /*
  * The sequenced message that a side repeats until it says the next one.  When
  * it has arrived that is in vain, so the only acknowledgments here are those
- * that somebody waits for: of RESUMED, and of COMMITTED, which is DONE.
+ * that somebody waits for: of RESUMED, and of COMMITTED, which is DONE.  A ready
+ * that has arrived stands for the ACK by which the target shows that it waits.
  */
 mtype source_says, target_says;
 

@@ -37,6 +37,12 @@ static void (*finish)(void);
 /* The second half of the last session that this machine has called off */
 static u64 left_behind;
 
+/* What a target says that has not heard of it */
+static bool waits(unsigned int type)
+{
+	return type == PMSM_RESUMED || type == PMSM_READY || type == PMSM_ACK;
+}
+
 /**
  * pmsm_after_answer - tell a target that waits in vain
  * @s: Any session of this machine.
@@ -54,8 +60,7 @@ void pmsm_after_answer(struct pmsm_session *s, const struct pmsm_frame *frame,
 
 	/* Usually there is none, and the check costs time */
 	if (!left_behind || pmsm_frame_check(frame, len) != PMSM_FRAME_GOOD ||
-	    be64_to_cpu(frame->session) != left_behind ||
-	    (frame->type != PMSM_RESUMED && frame->type != PMSM_READY))
+	    be64_to_cpu(frame->session) != left_behind || !waits(frame->type))
 		return;
 	ether_addr_copy(peer, s->peer);
 	ether_addr_copy(s->peer, frame->src);

@@ -22,6 +22,8 @@
 #define PMSM_POLL_US		50
 /* Wait so long for the source to know that this machine runs */
 #define PMSM_TELL_MS		50
+/* Show so often that this machine still waits */
+#define PMSM_WAIT_MS		100
 
 static int arrival_deliver(void *ctx, unsigned int type, const void *payload,
 			   unsigned int len, u32 crc)
@@ -94,6 +96,30 @@ static int find_source(struct pmsm_arrival *arrival)
 }
 
 /*
+ * A source that has heard READY may have gone on running, and what it said about
+ * that may be lost.  It says so again to whoever still speaks of this session.
+ */
+static void wait_for_word(struct pmsm_arrival *arrival, u64 patience)
+{
+	struct pmsm_session *s = &arrival->session;
+	u64 now = pmsm_clock(), shown = now;
+
+	while (!arrival->committed && !s->called_off) {
+		poll(arrival);
+		s->error = 0;
+		now = pmsm_clock();
+		if (now - shown > PMSM_WAIT_MS * PMSM_NS_PER_MS) {
+			shown = now;
+			pmsm_session_acknowledge(s);
+		}
+		if (now > patience) {
+			patience = U64_MAX;
+			pr_emerg("ready to run, but the source does not say so: halted, and asking on. If this machine runs there, power this one off\n");
+		}
+	}
+}
+
+/*
  * The source may have decided from the moment it hears of this, so only its
  * word counts from now on, and no silence is too long.
  */
@@ -106,14 +132,7 @@ static void ask(struct pmsm_arrival *arrival)
 		pmsm_session_persist(s);
 	} while (pmsm_talk_queue(s, PMSM_READY, "", 0, &arrival->ready) &&
 		 !s->called_off);
-	while (!arrival->committed && !s->called_off) {
-		poll(arrival);
-		s->error = 0;
-		if (pmsm_clock() > patience) {
-			patience = U64_MAX;
-			pr_emerg("ready to run, but the source does not say so: halted, and asking on. If this machine runs there, power this one off\n");
-		}
-	}
+	wait_for_word(arrival, patience);
 }
 
 /*
