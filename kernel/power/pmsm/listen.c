@@ -130,6 +130,8 @@ static void remember(struct pmsm_link *link, const struct pmsm_frame *frame,
 	init_session(link, be64_to_cpu(frame->session), frame->src);
 	memcpy(&target->source, frame->payload, sizeof(target->source));
 	target->timeout = settings->timeout_ms * PMSM_NS_PER_MS;
+	/* Every move begins with a dry run */
+	target->session.earlier = asked_last;
 	/* That was the first message */
 	target->session.rx_next = 1;
 	target->session.peer_window = max_t(u32, be16_to_cpu(frame->window), 2);

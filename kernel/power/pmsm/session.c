@@ -565,9 +565,9 @@ static bool starts_over(const struct pmsm_session *s,
 {
 	u64 id = be64_to_cpu(frame->session);
 
-	/* Not if it comes late, from the first half of this one */
+	/* Not if it comes late, from before this one or from its first half */
 	return frame->type == PMSM_HELLO && id != s->id && id + 1 != s->id &&
-	       !memcmp(frame->src, s->peer, ETH_ALEN);
+	       id != s->earlier && !memcmp(frame->src, s->peer, ETH_ALEN);
 }
 
 /**

@@ -74,6 +74,8 @@ struct pmsm_session_stats {
  * @called_off: The peer has ended it by a RESET.
  * @reason: The peer's words about that, if it had any: one line, or after a
  *	REFUSE several.
+ * @earlier: Number of another session with the same peer, of which a HELLO may
+ *	still come late; or 0.
  * @timeout: Give up when nothing was heard for so long, in ns.
  * @heard: When a valid frame last came, in ns.
  * @renewable: The peer may open the second half of the conversation, under
@@ -116,6 +118,7 @@ struct pmsm_session {
 	int error;
 	bool called_off;
 	char reason[PMSM_REFUSE_LEN];
+	u64 earlier;
 	u64 timeout;
 	u64 heard;
 	bool renewable;

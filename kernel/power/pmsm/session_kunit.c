@@ -460,6 +460,11 @@ static void session_starts_over(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, run(pair, 10), 0);
 	pair->end[0].session->id++;
+	/* That of the dry run before this one comes late */
+	to->earlier = pair->end[0].session->id;
+	pmsm_session_commit(pair->end[0].session, PMSM_HELLO, 0, pair->now, NULL);
+	KUNIT_EXPECT_EQ(test, pmsm_session_poll(to, pair->now), 0);
+	pair->end[0].session->id++;
 	pmsm_session_commit(pair->end[0].session, PMSM_HELLO, 0, pair->now, NULL);
 	KUNIT_EXPECT_EQ(test, pmsm_session_poll(to, pair->now), -ECONNRESET);
 }
