@@ -706,6 +706,7 @@ void swsusp_set_safe_pages(void *list)
 void hibernation_set_image_ops(const struct hibernation_image_ops *ops)
 {
 	image_ops = ops;
+	must(!restore_pblist && !safe_pages);
 }
 
 /* What the restored kernel does */
@@ -745,10 +746,8 @@ int hibernation_restore(int platform_mode)
 
 	/* listen.c has opened the session and said ACCEPT */
 	error = image_ops->receive();
-	if (error) {
-		must(!restore_pblist && !safe_pages);
+	if (error)
 		return error;
-	}
 	must(image.prepared);
 	image_check();
 	run_image();

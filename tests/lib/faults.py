@@ -8,7 +8,8 @@
 ALONE = ("link", "alloc", "hello")
 AWAKE = (*ALONE, "accepted")
 SOURCE = (*AWAKE, "frozen", "scanned", "streamed", "prepare", "commit")
-TARGET = ("link", "accept", "stopped", "begun", "planned", "ended", "verified")
+TARGET = ("link", "accept", "stopped", "begun", "planned", "ended", "verified",
+          "jump")
 RESTORED = ("restart", "resumed")
 
 TIMES = "/sys/kernel/debug/pmsm_fail/times"

@@ -36,6 +36,7 @@ static const char * const step_names[PMSM_STEPS] = {
 	[PMSM_STEP_PLANNED]	= "planned",
 	[PMSM_STEP_ENDED]	= "ended",
 	[PMSM_STEP_VERIFIED]	= "verified",
+	[PMSM_STEP_JUMP]	= "jump",
 	[PMSM_STEP_RESTART]	= "restart",
 	[PMSM_STEP_RESUMED]	= "resumed",
 };

@@ -22,6 +22,7 @@
  * @PMSM_STEP_PLANNED: target: its map is known.
  * @PMSM_STEP_ENDED: target: all of it is here.
  * @PMSM_STEP_VERIFIED: target: say so.
+ * @PMSM_STEP_JUMP: target: become the machine that has come.
  * @PMSM_STEP_RESTART: restored kernel: start the transfer NIC.
  * @PMSM_STEP_RESUMED: restored kernel: say that devices work.
  * @PMSM_STEPS: end of the list.
@@ -44,6 +45,7 @@ enum pmsm_step {
 	PMSM_STEP_PLANNED,
 	PMSM_STEP_ENDED,
 	PMSM_STEP_VERIFIED,
+	PMSM_STEP_JUMP,
 	PMSM_STEP_RESTART,
 	PMSM_STEP_RESUMED,
 	PMSM_STEPS,

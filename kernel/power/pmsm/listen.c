@@ -163,14 +163,26 @@ static void answer_dry_run(struct pmsm_link *link)
 	log_refused();
 }
 
-static void take_in(struct pmsm_link *link)
+/* From the jump on the NIC is silent, even if that failed */
+static int speak_again(struct pmsm_link *link)
+{
+	int error = target->stopped ? link->ops->restart(link) : 0;
+
+	if (error)
+		pr_emerg("%s: the transfer NIC does not start again, so nobody listens: boot this machine again\n",
+			 link->name);
+	return error;
+}
+
+/* Returns 0, or a negative errno if there is nothing to listen with any more */
+static int take_in(struct pmsm_link *link)
 {
 	bool accepted;
-	int error;
+	int error, lost;
 
 	if (be32_to_cpu(target->source.flags) & PMSM_HELLO_DRY_RUN) {
 		answer_dry_run(link);
-		return;
+		return 0;
 	}
 	pr_info_ratelimited("%s: %pM asks to move here\n", link->name,
 			    target->session.peer);
@@ -179,17 +191,19 @@ static void take_in(struct pmsm_link *link)
 	accepted = !error;
 	if (accepted)
 		error = pmsm_target_restore(target);
+	lost = speak_again(link);
 	/* A REFUSE may have lines, but comes from targets only */
 	strreplace(target->session.reason, '\n', '?');
-	if (accepted)
+	if (accepted && !lost)
 		call_off(error);
-	else
+	else if (!accepted)
 		refuse(error);
 	remember_failure(error);
 	pmsm_store_free(&target->store);
 	pmsm_activity_set(PMSM_LISTENING);
-	if (!target->reasons.error)
+	if (!target->reasons.error && !lost)
 		pr_info("%s: listening again\n", link->name);
+	return lost;
 }
 
 /* Stateless answers, in the name of no session */
@@ -271,15 +285,18 @@ static int listen_once(struct pmsm_link *link,
 {
 	struct pmsm_frame *frame;
 	unsigned int len;
+	int error = 0;
 
-	while ((frame = link->ops->recv(link, &len))) {
+	while (!error && (frame = link->ops->recv(link, &len))) {
 		hear(link, frame, len, settings);
 		link->ops->recv_done(link);
 		if (target->asked) {
 			target->asked = false;
-			take_in(link);
+			error = take_in(link);
 		}
 	}
+	if (error)
+		return error;
 	if (signal_pending(current))
 		return -EINTR;
 	if (pmsm_blast_busy())

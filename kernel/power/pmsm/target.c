@@ -122,19 +122,22 @@ static int target_receive(void)
 		error = pmsm_fault(PMSM_STEP_VERIFIED);
 	if (!error)
 		error = wait_for_word(target);
-	if (error) {
-		forget_jump();
-		/* Devices need memory to start again */
-		pmsm_store_release(&target->store);
-		return error;
-	}
+	if (error)
+		goto release;
 
 	pmsm_target_write_handover(target);
 	acknowledge(&target->session);
 	pr_info("the image is complete: becoming the machine that it holds\n");
 	/* No frame may arrive any more: its buffer is somebody else's now */
 	target->session.link->ops->stop(target->session.link);
-	return 0;
+	target->stopped = true;
+	error = pmsm_fault(PMSM_STEP_JUMP);
+	if (!error)
+		return 0;
+release:
+	/* Devices need memory to start again */
+	pmsm_store_release(&target->store);
+	return error;
 }
 
 static const struct hibernation_image_ops pmsm_restore_ops = {
@@ -170,6 +173,8 @@ int pmsm_target_restore(struct pmsm_target *target)
 		receiving = target;
 		hibernation_set_image_ops(&pmsm_restore_ops);
 		error = hibernation_restore(0);
+		/* Or swsusp_arch_resume() failed: what it got is given back soon */
+		forget_jump();
 		hibernation_set_image_ops(NULL);
 		unlock_device_hotplug();
 	}

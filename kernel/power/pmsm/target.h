@@ -19,6 +19,7 @@
  * @begin: The image as a whole.
  * @account: The source's account of itself.
  * @open: Devices are stopped, and the image may come.
+ * @stopped: The NIC is silent, for what comes would fall into the image.
  * @asked: A HELLO has come and waits for an answer.
  * @begun: @begin is there.
  * @planned: The last MAP has been seen.
@@ -44,6 +45,7 @@ struct pmsm_target {
 	struct pmsm_wire_begin begin;
 	struct pmsm_wire_prepare account;
 	bool open;
+	bool stopped;
 	bool asked;
 	bool begun;
 	bool planned;
