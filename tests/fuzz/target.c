@@ -706,7 +706,6 @@ void swsusp_set_safe_pages(void *list)
 void hibernation_set_image_ops(const struct hibernation_image_ops *ops)
 {
 	image_ops = ops;
-	must(!restore_pblist && !safe_pages);
 }
 
 /* What the restored kernel does */
@@ -746,8 +745,11 @@ int hibernation_restore(int platform_mode)
 
 	/* listen.c has opened the session and said ACCEPT */
 	error = image_ops->receive();
-	if (error)
+	if (error) {
+		image_ops->release();
+		must(!restore_pblist && !safe_pages);
 		return error;
+	}
 	must(image.prepared);
 	image_check();
 	run_image();

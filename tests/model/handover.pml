@@ -209,6 +209,7 @@ RESUMING:
 	target_says = 0;
 	if
 	:: goto RESUMED
+	:: goto LISTENING			/* the jump fails */
 	:: send(target_reset_2) -> goto OFF	/* a device does not work */
 	:: goto OFF				/* the link does not */
 	:: target_mortal -> goto CRASHED

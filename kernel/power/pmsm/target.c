@@ -98,12 +98,6 @@ static int prepare_jump(struct pmsm_target *target)
 	return 0;
 }
 
-static void forget_jump(void)
-{
-	swsusp_set_safe_pages(NULL);
-	restore_pblist = NULL;
-}
-
 /*
  * Runs right before swsusp_arch_resume(): interrupts off, one CPU, all devices
  * but the link stopped.
@@ -123,7 +117,7 @@ static int target_receive(void)
 	if (!error)
 		error = wait_for_word(target);
 	if (error)
-		goto release;
+		return error;
 
 	pmsm_target_write_handover(target);
 	acknowledge(&target->session);
@@ -131,17 +125,20 @@ static int target_receive(void)
 	/* No frame may arrive any more: its buffer is somebody else's now */
 	target->session.link->ops->stop(target->session.link);
 	target->stopped = true;
-	error = pmsm_fault(PMSM_STEP_JUMP);
-	if (!error)
-		return 0;
-release:
-	/* Devices need memory to start again */
-	pmsm_store_release(&target->store);
-	return error;
+	return pmsm_fault(PMSM_STEP_JUMP);
+}
+
+/* It failed, or swsusp_arch_resume() did.  Devices need memory to start again */
+static void target_release(void)
+{
+	swsusp_set_safe_pages(NULL);
+	restore_pblist = NULL;
+	pmsm_store_release(&receiving->store);
 }
 
 static const struct hibernation_image_ops pmsm_restore_ops = {
 	.receive	= target_receive,
+	.release	= target_release,
 };
 
 /**
@@ -173,8 +170,6 @@ int pmsm_target_restore(struct pmsm_target *target)
 		receiving = target;
 		hibernation_set_image_ops(&pmsm_restore_ops);
 		error = hibernation_restore(0);
-		/* Or swsusp_arch_resume() failed: what it got is given back soon */
-		forget_jump();
 		hibernation_set_image_ops(NULL);
 		unlock_device_hotplug();
 	}

@@ -535,9 +535,11 @@ struct pbe {
 /**
  * struct hibernation_image_ops - where the image comes from
  * @receive: Load it before it is put in place.
+ * @release: Forget it.
  */
 struct hibernation_image_ops {
 	int (*receive)(void);
+	void (*release)(void);
 };
 
 enum {
