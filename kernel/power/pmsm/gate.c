@@ -105,5 +105,6 @@ void pmsm_gate_open(void)
  */
 void pmsm_gate_remove(void)
 {
+	pmsm_gate_open();
 	static_branch_disable(&pmsm_gate_key);
 }

@@ -23,6 +23,7 @@
 #include "slept.h"
 #include "source.h"
 #include "stats.h"
+#include "stopping.h"
 #include "talk.h"
 #include "tcp.h"
 #include "wake.h"
@@ -132,6 +133,7 @@ static int source_save(void)
 {
 	int error;
 
+	pmsm_stopping_done();
 	pmsm_slept_begin();
 	end_phase(PMSM_PHASE_DEVICES);
 	/* The target has been silent while it got ready itself */
@@ -155,6 +157,13 @@ static int source_prepare(void)
 	end_phase(PMSM_PHASE_FREEZE);
 	pmsm_nosave_forbid();
 	return 0;
+}
+
+/* Devices are about to stop, and allocations do no I/O any more */
+static void source_suspend(void)
+{
+	pmsm_gate_close_disks();
+	pmsm_stopping_begin();
 }
 
 /* On the target, first thing */
@@ -208,7 +217,7 @@ static void source_resumed(int error)
 
 static const struct hibernation_image_ops pmsm_image_ops = {
 	.prepare	= source_prepare,
-	.suspend	= pmsm_gate_close_disks,
+	.suspend	= source_suspend,
 	.save		= source_save,
 	.restored	= source_restored,
 	.resumed	= source_resumed,
@@ -320,6 +329,18 @@ static void settle_in(void)
 	pmsm_after_moved(&arrival->session, source_free);
 }
 
+/* Without an error: it has not come as far as to save anything */
+static int never_left(int error)
+{
+	if (pmsm_stopping_end())
+		scnprintf(source->reason, sizeof(source->reason),
+			  "its devices do not stop: is a disk made of another disk of this machine?");
+	else if (!error)
+		scnprintf(source->reason, sizeof(source->reason),
+			  "a wakeup event or pm_test ended it");
+	return error ?: -EBUSY;
+}
+
 /**
  * pmsm_source_migrate - move this machine
  * @said: What the operator has said.
@@ -368,11 +389,8 @@ int pmsm_source_migrate(const struct pmsm_settings *said)
 	error = hibernate_image(&pmsm_image_ops);
 	pmsm_gate_remove();
 	pmsm_wake_unwatch();
-	if (!error && !stamps.came_back) {
-		scnprintf(source->reason, sizeof(source->reason),
-			  "a wakeup event or pm_test ended it");
-		error = -EBUSY;
-	}
+	if (!stamps.came_back)
+		error = never_left(error);
 	if (!error) {
 		settle_in();
 		pmsm_activity_set(PMSM_IDLE);

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/panic.h>
 #include <linux/platform_device.h>
+#include <linux/pmsm.h>
 #include <linux/processor.h>
 #include <linux/string.h>
 
@@ -19,6 +20,17 @@
 static char test_restore[8] = "ok";
 module_param_string(test_restore, test_restore, sizeof(test_restore), 0644);
 MODULE_PARM_DESC(test_restore, "What a test device does when it is restored: ok, fail, panic or hang");
+
+static char test_freeze[8] = "ok";
+module_param_string(test_freeze, test_freeze, sizeof(test_freeze), 0644);
+MODULE_PARM_DESC(test_freeze, "What it does when it is to stop: ok, or write, as a disk that is made of another one");
+
+static int freeze(struct device *dev)
+{
+	if (sysfs_streq(test_freeze, "write"))
+		pmsm_write_gate();
+	return 0;
+}
 
 static int restore(struct device *dev)
 {
@@ -32,7 +44,8 @@ static int restore(struct device *dev)
 }
 
 static const struct dev_pm_ops test_pm_ops = {
-	.restore = restore,
+	.freeze		= freeze,
+	.restore	= restore,
 };
 
 static struct platform_driver test_driver = {
