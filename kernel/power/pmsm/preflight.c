@@ -17,10 +17,10 @@
 #include <linux/swap.h>
 #include <linux/sysfs.h>
 
+#include "ask.h"
 #include "clock.h"
 #include "compat.h"
 #include "devices.h"
-#include "negotiate.h"
 #include "pmsm.h"
 #include "preflight.h"
 #include "reasons.h"
@@ -134,7 +134,7 @@ static void no_answer(struct pmsm_preflight *pf, int error)
 				  strlen(s->reason));
 		return;
 	}
-	pmsm_negotiate_explain(s, error, text, sizeof(text));
+	pmsm_ask_explain(s, error, text, sizeof(text));
 	pmsm_reasons_add(pf->reasons, error, "%s", text);
 }
 
@@ -144,10 +144,10 @@ static int ask(struct pmsm_preflight *pf)
 	struct pmsm_session *s = &pf->session;
 	int error;
 
-	error = pmsm_negotiate_hello(s, PMSM_HELLO_DRY_RUN, pf->reasons);
+	error = pmsm_ask_hello(s, PMSM_HELLO_DRY_RUN, pf->reasons);
 	if (error)
 		return error;
-	error = pmsm_negotiate_wait(s, &pf->done);
+	error = pmsm_ask_wait(s, &pf->done);
 	if (error)
 		no_answer(pf, error);
 	else

@@ -14,11 +14,11 @@
 #include "after.h"
 #include "announce.h"
 #include "arrive.h"
+#include "ask.h"
 #include "clock.h"
 #include "fault.h"
 #include "gate.h"
 #include "machine.h"
-#include "negotiate.h"
 #include "settle.h"
 #include "slept.h"
 #include "source.h"
@@ -239,7 +239,7 @@ static void explain(int error, char *text, unsigned int size)
 			  "%s: target %pM has the image, but did not come up with it in %u s: see its console, or give it more time (resume_timeout)",
 			  name, source->session.peer, settings.resume_ms / 1000);
 	else if (!source->accepted || error == -ETIMEDOUT)
-		pmsm_negotiate_explain(&source->session, error, text, size);
+		pmsm_ask_explain(&source->session, error, text, size);
 	else
 		scnprintf(text, size, "%s: migration failed with error %d",
 			  name, error);
