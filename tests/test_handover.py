@@ -72,6 +72,18 @@ class Setting:
         self.a.wait_console(NOT_MOVED, 20)
         self.a.adopt()
 
+    def hears(self):
+        """A target that waits, and does not decide, hears that the source runs."""
+        self.b.wait_console(WAITS, 10)
+        time.sleep(1)
+        check(self.b.alive(), "it has decided by itself")
+        self.wire.tell("mend")
+        self.b.wait_exit(10)
+        check_in("the source has called it off", self.b.console(),
+                 "the console")
+        self.quiet()
+        self.runs(self.a)
+
     def stays(self, why, timeout=30):
         """The move fails, and the clients see no more than a pause."""
         check_in(why, try_move(self.a, timeout), "the error")
@@ -141,14 +153,7 @@ def test_ready_lost(lab):
     """The source gives up.  The target waits, until it hears of that."""
     it = Setting(lab)
     it.leave_behind()
-    it.b.wait_console(WAITS, 10)
-    time.sleep(1)
-    check(it.b.alive(), "it has decided by itself")
-    it.wire.tell("mend")
-    it.b.wait_exit(10)
-    check_in("the source has called it off", it.b.console(), "the console")
-    it.quiet()
-    it.runs(it.a)
+    it.hears()
 
 
 def test_ready_acknowledged(lab):
@@ -163,18 +168,12 @@ def test_ready_acknowledged(lab):
     it.wire.tell("mend\ndrop %d" % RESET)
     it.a.wait_console(NOT_MOVED, 20)
     it.a.adopt()
-    it.b.wait_console(WAITS, 10)
     heard = len(it.on_wire(READY))
     time.sleep(1)
     # Nearly always: the source has to see READY twice at once
     say("READY was %sacknowledged"
         % ("not " * (len(it.on_wire(READY)) > heard)))
-    check(it.b.alive(), "it has decided by itself")
-    it.wire.tell("mend")
-    it.b.wait_exit(10)
-    check_in("the source has called it off", it.b.console(), "the console")
-    it.quiet()
-    it.runs(it.a)
+    it.hears()
 
 
 def test_next_attempt(lab):
