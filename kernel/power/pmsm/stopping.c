@@ -22,14 +22,10 @@
 static void give_up(struct timer_list *unused);
 
 static DEFINE_TIMER(timer, give_up);
-static bool stopping;
 static bool gave_up;
 
 static void give_up(struct timer_list *unused)
 {
-	/* The timer is part of the image, too */
-	if (!READ_ONCE(stopping))
-		return;
 	pr_err("devices have not stopped in %u s: letting writes to disks go on, and not moving\n",
 	       PMSM_STOPPING_S);
 	WRITE_ONCE(gave_up, true);
@@ -45,18 +41,18 @@ static void give_up(struct timer_list *unused)
 void pmsm_stopping_begin(void)
 {
 	gave_up = false;
-	WRITE_ONCE(stopping, true);
 	mod_timer(&timer, jiffies + PMSM_STOPPING_S * HZ);
 }
 
 /**
  * pmsm_stopping_done - they have stopped
  *
- * Call before the image is taken.  Any context.
+ * Call before the image is taken: it would have the timer, too.  Interrupts are
+ * off on the only CPU.
  */
 void pmsm_stopping_done(void)
 {
-	WRITE_ONCE(stopping, false);
+	timer_delete(&timer);
 }
 
 /**
@@ -68,7 +64,6 @@ void pmsm_stopping_done(void)
  */
 bool pmsm_stopping_end(void)
 {
-	WRITE_ONCE(stopping, false);
 	timer_delete_sync(&timer);
 	return gave_up;
 }
