@@ -48,16 +48,6 @@ static bool same_model(const struct pmsm_wire_device *a,
 	return a->vendor == b->vendor && a->device == b->device;
 }
 
-/* The restored kernel goes on with its own NIC, and the driver that it has */
-static void check_transfer(const struct pmsm_wire_device *there,
-			   const char *name, struct pmsm_reasons *reasons)
-{
-	if (!is_transfer(there))
-		pmsm_reasons_add(reasons, -ENXIO,
-				 "device %s is the transfer NIC of the source, but not that of the target: connect NICs in the same slot",
-				 name);
-}
-
 static void check_one(const struct pmsm_device *dev,
 		      struct pmsm_reasons *reasons)
 {
@@ -79,8 +69,11 @@ static void check_one(const struct pmsm_device *dev,
 				 be16_to_cpu(here->device),
 				 be16_to_cpu(there->vendor),
 				 be16_to_cpu(there->device));
-	else if (is_transfer(here))
-		check_transfer(there, name, reasons);
+	/* The restored kernel goes on with its own NIC, and the driver that it has */
+	else if (is_transfer(here) && !is_transfer(there))
+		pmsm_reasons_add(reasons, -ENXIO,
+				 "device %s is the transfer NIC of the source, but not that of the target: connect NICs in the same slot",
+				 name);
 }
 
 /**

@@ -10,7 +10,7 @@
  *
  * The static key costs nothing while no migration is under way.  It is set
  * before the image is taken, as patching code takes time and more than one CPU's
- * attention.  Whether the gate is closed are variables.
+ * attention.  What the gate is closed for, two variables say.
  *
  * Writes wait from before the source stops its devices.  A write that got past this
  * by then and into the queue of a device that is stopping would still be there

@@ -182,8 +182,8 @@ static void stop_the_rest(void)
  *
  * Devices are frozen and processes are not thawed: their state belongs to the
  * machine that has taken over.  So the firmware is asked directly, with interrupts
- * off and the other CPUs stopped, if they have not been.  Call pmsm_machine_off() instead: this
- * returns if the firmware does not comply.
+ * off and the other CPUs stopped, if they have not been.  Call pmsm_machine_off()
+ * instead: this returns if the firmware does not comply.
  */
 void pmsm_machine_power_off(void)
 {
